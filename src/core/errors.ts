@@ -1,0 +1,128 @@
+import { toStorableText } from './storable.ts';
+import type { TaskError } from './task-event.ts';
+
+/** Where in an input something is wrong, and what. */
+export interface InputProblem {
+  code: string;
+  message: string;
+  /** From the outermost field inwards; list positions as text. */
+  path: string[];
+}
+
+/** The base of all errors that Taskwire itself throws. `code` is SCREAMING_SNAKE and part of the API. */
+export class TaskwireError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** What the caller of an operation can mend; becomes `userErrors` in GraphQL. */
+export class UserInputError extends TaskwireError {
+  readonly problems: readonly InputProblem[];
+
+  constructor(problems: readonly [InputProblem, ...InputProblem[]]) {
+    super(problems[0].code, problems.map((problem) => problem.message).join('; '));
+    this.problems = problems;
+  }
+}
+
+/** One problem with one field, the commonest {@link UserInputError}. */
+export function userError(code: string, message: string, path: string[] = []): UserInputError {
+  return new UserInputError([{ code, message, path }]);
+}
+
+/** A part that Taskwire needs (Postgres, the file store) does not answer. Trying again later is right. */
+export class ServiceUnavailableError extends TaskwireError {
+  constructor(service: string, cause: unknown) {
+    super('SERVICE_UNAVAILABLE', `${service} is not available right now; nothing was changed. Try again in a moment.`, {
+      cause,
+    });
+  }
+}
+
+/** The configuration is wrong; lists every wrong variable. */
+export class ConfigurationError extends TaskwireError {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super('CONFIGURATION', `The configuration has ${problems.length} problem(s):\n  ${problems.join('\n  ')}`);
+    this.problems = problems;
+  }
+}
+
+/** The attempt that wanted to write is no longer the task's current one; what it did is rolled back. */
+export class FencedError extends TaskwireError {
+  constructor(taskId: string, attempt: number) {
+    super('FENCED', `Attempt ${attempt} of task ${taskId} is no longer its current attempt: its writes are dropped.`);
+  }
+}
+
+/** Thrown by a handler: this task can never succeed, no further attempt is made. */
+export class FailPermanently extends TaskwireError {}
+
+/** A file that a task or a client names is not there; it will not come back by trying again. */
+export class FileNotFoundError extends FailPermanently {
+  constructor(id: string) {
+    super('FILE_NOT_FOUND', `there is no file with the id ${JSON.stringify(id)}`);
+  }
+}
+
+/** A service outside Taskwire could not be reached, or the connection to it broke. Trying again later is right. */
+export class ConnectionError extends TaskwireError {
+  constructor(service: string, cause: unknown) {
+    super('CONNECTION', `could not reach ${service}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** A service outside Taskwire was reached, or nearly, but did not answer in time. Trying again later is right. */
+export class TimeoutError extends TaskwireError {
+  constructor(service: string, cause: unknown) {
+    super('TIMEOUT', `${service} did not answer in time: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Thrown by a handler: try again after `delayMs`, whatever the backoff says, as long as attempts are left. */
+export class RetryIn extends TaskwireError {
+  readonly delayMs: number;
+
+  constructor(delayMs: number, message = `The handler asked to be run again in ${delayMs} ms`) {
+    super('RETRY_IN', message);
+    this.delayMs = delayMs;
+  }
+}
+
+/** The reason of the `AbortSignal` of a task that is being cancelled. */
+export class TaskCancelled extends TaskwireError {
+  constructor(reason: string | null) {
+    super('CANCELLED', reason ?? 'The task was cancelled');
+  }
+}
+
+/** The reason of the `AbortSignal` of every running task when its worker's grace is over. */
+export class WorkerStopping extends TaskwireError {
+  constructor() {
+    super('WORKER_STOPPING', 'The worker is stopping and its grace is over');
+  }
+}
+
+const UNKNOWN_CODE = 'UNKNOWN_ERROR';
+
+/** How a thrown value is stored with the task: its own `code` where it has one in SCREAMING_SNAKE, else UNKNOWN_ERROR. */
+export function toTaskError(thrown: unknown, retryable: boolean): TaskError {
+  return { code: codeOf(thrown), message: toStorableText(messageOf(thrown)), retryable };
+}
+
+/** The declared code of anything thrown. */
+export function codeOf(thrown: unknown): string {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : UNKNOWN_CODE;
+}
+
+/** The text of anything thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,79 @@
+import { statesBefore, type TaskState } from '../../core/task-state.ts';
+import { type Sql, stateList, statement } from '../sql.ts';
+
+const NOT_RUNNING = `'PENDING', 'RETRY'`;
+const RUNNING = stateList(statesBefore('PROGRESS'));
+
+const REVOKE_WAITING = statement(`
+  with revoked as (
+    update task
+    set state = 'REVOKED', sequence = sequence + 1, finished_at = now(), cancel_requested_at = now(), cancel_reason = $2,
+      error = jsonb_build_object('code', 'CANCELLED', 'message', coalesce($2, 'The task was cancelled'), 'retryable', false)
+    where id = $1 and state in (${NOT_RUNNING})
+    returning id
+  ), closed as (
+    delete from open_task where task_id in (select id from revoked)
+  ), released as (
+    delete from task_claim where task_id in (select id from revoked)
+  ), outcome as (
+    insert into task_outcome (state, task_id) select 'REVOKED', id from revoked
+  )
+  select id from revoked`);
+
+/** Ends a task that does not run at this moment; answers whether it did. */
+export async function revokeWaiting(sql: Sql, id: string, reason: string | null): Promise<boolean> {
+  return (await sql.query(REVOKE_WAITING, [id, reason])).length > 0;
+}
+
+const REQUEST_CANCEL = statement(`
+  update task set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_reason = coalesce(cancel_reason, $2)
+  where id = $1 and state in (${RUNNING})
+  returning id`);
+
+/** Writes down that a running task is to end; answers whether it runs. */
+export async function requestCancel(sql: Sql, id: string, reason: string | null): Promise<boolean> {
+  return (await sql.query(REQUEST_CANCEL, [id, reason])).length > 0;
+}
+
+const REOPEN = statement(`
+  with ended as (
+    select * from task where id = $1 and state in (${stateList(statesBefore('PENDING'))}) for update
+  ), history as (
+    insert into task_event (task_id, sequence, type, at, state, attempt, error, message)
+    select id, started_sequence, 'STARTED', attempt_started_at, 'STARTED', attempt, null, null from ended
+    where started_sequence is not null
+    union all
+    select id, sequence, state, finished_at, state, attempt, error, cancel_reason from ended
+    union all
+    select id, sequence + 1, 'ENQUEUED', now(), 'PENDING', attempt, null, null from ended
+  ), attempts as (
+    insert into task_attempt (task_id, number, started_at, finished_at, worker, error)
+    select id, attempt, attempt_started_at, finished_at, worker, error from ended where started_sequence is not null
+  ), outcome as (
+    delete from task_outcome o using ended e where o.state = e.state and o.task_id = e.id
+  ), opened as (
+    insert into open_task (task_id) select id from ended
+  )
+  update task t
+  set state = 'PENDING', sequence = e.sequence + 1, started_sequence = null, result = null, error = null, progress = null,
+    max_attempts = t.attempt - t.losses + t.max_attempts, run_at = null, finished_at = null, cancel_requested_at = null,
+    cancel_reason = null
+  from ended e where t.id = e.id
+  returning t.sequence, t.attempt`);
+
+/**
+ * Takes a task that failed or was revoked back to PENDING with a fresh budget of attempts; its history stays. Answers the
+ * sequence of the new ENQUEUED event, or undefined when the task is in another state or unknown.
+ */
+export async function reopenTask(sql: Sql, id: string): Promise<{ sequence: number; attempt: number } | undefined> {
+  const [row] = await sql.query<{ sequence: number; attempt: number }>(REOPEN, [id]);
+  return row;
+}
+
+const READ_STATE = statement('select state from task where id = $1');
+
+/** The state of a task, or undefined for an unknown id. */
+export async function readState(sql: Sql, id: string): Promise<TaskState | undefined> {
+  const [row] = await sql.query<{ state: TaskState }>(READ_STATE, [id]);
+  return row?.state;
+}

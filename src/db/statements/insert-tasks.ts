@@ -1,0 +1,60 @@
+import type { Sql } from '../sql.ts';
+import { statement } from '../sql.ts';
+
+/** A task as it is before anything happened to it. */
+export interface NewTask {
+  id: string;
+  name: string;
+  queue: string;
+  priority: number;
+  input: unknown;
+  maxAttempts: number;
+  tags: readonly string[];
+  owner: string;
+  idempotencyKey: string | null;
+  createdAt: Date;
+  runAt: Date | null;
+}
+
+const INSERT_TASKS = statement(`
+  with input as (
+    select * from jsonb_to_recordset($1::jsonb) as i(
+      id uuid, name text, queue text, priority smallint, input jsonb, "maxAttempts" int, tags text[], owner text,
+      "idempotencyKey" text, "createdAt" timestamptz, "runAt" timestamptz
+    )
+  ), inserted as (
+    insert into task
+      (id, name, queue, priority, input, max_attempts, tags, owner, idempotency_key, created_at, run_at)
+    select id, name, queue, priority, input, "maxAttempts", tags, owner, "idempotencyKey", "createdAt", "runAt"
+    from input
+    on conflict (owner, idempotency_key) where idempotency_key is not null do nothing
+    returning id
+  ), opened as (
+    insert into open_task (task_id) select id from inserted
+  )
+  select id from inserted`);
+
+/** Inserts tasks in one statement; answers the ids of those that are new: the others' idempotency keys were taken. */
+export async function insertTasks(sql: Sql, tasks: readonly NewTask[]): Promise<Set<string>> {
+  const rows = await sql.query<{ id: string }>(INSERT_TASKS, [JSON.stringify(tasks)]);
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** The task that holds an idempotency key. */
+export interface KeyHolder {
+  owner: string;
+  key: string;
+  id: string;
+  /** Whether it has the name and the input that were asked for. */
+  same: boolean;
+}
+
+const FIND_KEY_HOLDERS = statement(`
+  select t.owner, t.idempotency_key as key, t.id, (t.name = i.name and t.input = i.input) as same
+  from jsonb_to_recordset($1::jsonb) as i(owner text, "idempotencyKey" text, name text, input jsonb)
+  join task t on t.owner = i.owner and t.idempotency_key = i."idempotencyKey"`);
+
+/** Finds the tasks that hold the keys of `tasks`, in any order. */
+export function findKeyHolders(sql: Sql, tasks: readonly NewTask[]): Promise<KeyHolder[]> {
+  return sql.query<KeyHolder>(FIND_KEY_HOLDERS, [JSON.stringify(tasks)]);
+}

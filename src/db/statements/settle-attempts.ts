@@ -1,0 +1,79 @@
+import type { TaskError } from '../../core/task-event.ts';
+import { statesBefore, type TaskState } from '../../core/task-state.ts';
+import { isoUtc, type Sql, stateList, statement } from '../sql.ts';
+
+/** How an attempt ends: the last one with a terminal state, any other with RETRY. */
+export interface Settlement {
+  taskId: string;
+  attempt: number;
+  state: Extract<TaskState, 'SUCCESS' | 'FAILURE' | 'REVOKED' | 'RETRY'>;
+  result: unknown;
+  error: TaskError | null;
+  /** Until the next attempt, with RETRY. */
+  delayMs: number;
+  /** Whether the attempt ended because its worker was lost. */
+  lost: boolean;
+}
+
+/** What was written. `state` differs from what was asked when a cancellation met a RETRY: then it is REVOKED. */
+export interface SettledTask {
+  id: string;
+  state: Settlement['state'];
+  sequence: number;
+  attempt: number;
+  error: TaskError | null;
+  /** Until the next attempt, with RETRY. */
+  delayMs: number;
+  /** ISO 8601. */
+  at: string;
+}
+
+/**
+ * One statement for all ends of attempts. Fenced: only the current attempt of a task that runs is written. The events of
+ * an attempt that is not the last are copied out of the task's row, which the next attempt will overwrite.
+ */
+const SETTLE_ATTEMPTS = statement(`
+  with input as (
+    select * from jsonb_to_recordset($1::jsonb) as i(
+      "taskId" uuid, attempt int, state text, result jsonb, error jsonb, "delayMs" float8, lost boolean
+    )
+  ), asked as (
+    select t.id, i.attempt, i.result, i.lost, i."delayMs", t.started_sequence,
+      case when i.state = 'RETRY' and t.cancel_requested_at is not null then 'REVOKED' else i.state end as state,
+      case when i.state = 'RETRY' and t.cancel_requested_at is not null
+        then jsonb_build_object('code', 'CANCELLED', 'message', coalesce(t.cancel_reason, 'The task was cancelled'),
+          'retryable', false)
+        else i.error end as error
+    from input i join task t on t.id = i."taskId"
+  ), settled as (
+    update task t
+    set state = a.state, result = a.result, error = a.error, sequence = t.sequence + 1,
+      losses = t.losses + a.lost::int,
+      started_sequence = case when a.state = 'RETRY' then null else t.started_sequence end,
+      run_at = case when a.state = 'RETRY' then now() + a."delayMs" * interval '1 ms' else t.run_at end,
+      finished_at = case when a.state = 'RETRY' then null else now() end
+    from asked a
+    where t.id = a.id and t.attempt = a.attempt and t.state in (${stateList(statesBefore('RETRY'))})
+    returning t.id, t.state, t.sequence, t.attempt, t.error, t.worker, t.attempt_started_at, a.started_sequence, a."delayMs"
+  ), closed as (
+    delete from open_task o using settled s where o.task_id = s.id and s.state <> 'RETRY'
+  ), released as (
+    delete from task_claim c using settled s where c.task_id = s.id and s.state <> 'RETRY'
+  ), outcomes as (
+    insert into task_outcome (state, task_id) select state, id from settled where state <> 'RETRY'
+  ), history as (
+    insert into task_event (task_id, sequence, type, at, state, attempt, error)
+    select id, started_sequence, 'STARTED', attempt_started_at, 'STARTED', attempt, null from settled
+    where state = 'RETRY'
+    union all
+    select id, sequence, 'RETRY', now(), 'RETRY', attempt, error from settled where state = 'RETRY'
+  ), attempts as (
+    insert into task_attempt (task_id, number, started_at, finished_at, worker, error)
+    select id, attempt, attempt_started_at, now(), worker, error from settled where state = 'RETRY'
+  )
+  select id, state, sequence, attempt, error, "delayMs", ${isoUtc('now()')} as at from settled`);
+
+/** Ends attempts; answers those that were written. One that is missing was fenced off: it is not current any more. */
+export function settleAttempts(sql: Sql, settlements: readonly Settlement[]): Promise<SettledTask[]> {
+  return sql.query<SettledTask>(SETTLE_ATTEMPTS, [JSON.stringify(settlements)]);
+}

@@ -1,0 +1,86 @@
+import { RedisPubSub } from 'graphql-redis-subscriptions';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { TaskEvent } from '../core/task-event.ts';
+
+/** Tells the worker of a task that it is to end. */
+export interface CancelMessage {
+  taskId: string;
+  reason: string | null;
+}
+
+export interface EventBusOptions {
+  /** In the role of a producer. */
+  publisher: Redis;
+  /** In the role of a consumer. */
+  subscriber: Redis;
+  keyPrefix: string;
+  logger: Logger;
+}
+
+/**
+ * The voice: Redis pub/sub, a channel for each task. Nothing depends on a message arriving: who listens reads what it
+ * missed from Postgres.
+ */
+export class EventBus {
+  readonly #options: EventBusOptions;
+  readonly #pubsub: RedisPubSub;
+
+  constructor(options: EventBusOptions) {
+    this.#options = options;
+    const { publisher, subscriber } = options;
+    this.#pubsub = new RedisPubSub({ publisher, subscriber });
+  }
+
+  /** Publishes events that are committed. A message that can't be sent now is dropped. */
+  publish(events: readonly TaskEvent[]): void {
+    for (const event of events) this.#send(this.#taskChannel(event.taskId), event);
+  }
+
+  /** Resolves with a function that ends the subscription, once Redis has acknowledged it. */
+  subscribe(taskId: string, listener: (event: TaskEvent) => void): Promise<() => void> {
+    return this.#listen(this.#taskChannel(taskId), listener);
+  }
+
+  /** Asks whichever worker runs a task to end it. */
+  publishCancel(message: CancelMessage): void {
+    this.#send(this.#cancelChannel, message);
+  }
+
+  /** Resolves as {@link subscribe} does. */
+  subscribeCancel(listener: (message: CancelMessage) => void): Promise<() => void> {
+    return this.#listen(this.#cancelChannel, listener);
+  }
+
+  /**
+   * Calls back each time that messages may have been missed and arrive again from now on. Answers a function that ends it.
+   */
+  onResubscribed(callback: () => void): () => void {
+    const { subscriber } = this.#options;
+    // ioredis has sent its SUBSCRIBEs when it says ready, so what answers this PING comes after their acknowledgement.
+    const onReady = () => void subscriber.ping().then(callback, () => undefined);
+    subscriber.on('ready', onReady);
+    return () => subscriber.off('ready', onReady);
+  }
+
+  #send(channel: string, message: unknown): void {
+    const { publisher, logger } = this.#options;
+    if (publisher.status !== 'ready') return;
+    this.#pubsub.publish(channel, message).catch((error: Error) => {
+      logger.debug({ channel, error: error.message }, 'a message was not published; its readers find it in Postgres');
+    });
+  }
+
+  async #listen<Message>(channel: string, listener: (message: Message) => void): Promise<() => void> {
+    const id = await this.#pubsub.subscribe(channel, listener);
+    return () => this.#pubsub.unsubscribe(id);
+  }
+
+  #taskChannel(taskId: string): string {
+    return `${this.#options.keyPrefix}:task:${taskId}`;
+  }
+
+  get #cancelChannel(): string {
+    return `${this.#options.keyPrefix}:cancel`;
+  }
+}

@@ -1,0 +1,36 @@
+import type { GraphQLSchema } from 'graphql';
+import type { TaskCatalog } from '../tasks/catalog.ts';
+import { createBuilder } from './builder.ts';
+import { addContractTypes } from './contract-types.ts';
+import { addScalars } from './types/scalars.ts';
+import { addStoredFile } from './types/stored-file.ts';
+import { addTaskDefinition } from './types/task-definition.ts';
+import { addTaskError } from './types/task-error.ts';
+import { addTaskEvent } from './types/task-event.ts';
+import { addTaskMutations } from './types/task-mutations.ts';
+import { addTaskProgress } from './types/task-progress.ts';
+import { addTaskState } from './types/task-state.ts';
+import { addTask } from './types/task.ts';
+import { addUserError } from './types/user-error.ts';
+import { addUser } from './types/user.ts';
+
+/** Builds the API's schema for the tasks that a deployment offers. Throws when two things in it have the same name. */
+export function buildSchema(catalog: TaskCatalog): GraphQLSchema {
+  const builder = createBuilder();
+  builder.queryType({ description: 'What can be read.' });
+  builder.mutationType({ description: 'What can be done.' });
+  builder.subscriptionType({ description: 'What can be followed live.' });
+  addScalars(builder);
+  addUserError(builder);
+  addTaskError(builder);
+  addTaskProgress(builder);
+  addTaskState(builder);
+  addTaskEvent(builder);
+  addTask(builder, catalog);
+  addTaskMutations(builder);
+  addTaskDefinition(builder, catalog);
+  addUser(builder);
+  addStoredFile(builder);
+  for (const contract of catalog.contracts) addContractTypes(builder, contract);
+  return builder.toSchema({ sortSchema: false });
+}

@@ -1,0 +1,49 @@
+import { userError } from '../core/errors.ts';
+import { isId } from '../core/ids.ts';
+import type { TaskRow } from '../db/entities/task.ts';
+import { listTaskIds, type TaskFilter } from '../db/statements/list-task-ids.ts';
+import { getTasks } from './get-task.ts';
+import { type Page, type PageInput, toPage, toPageRequest } from './page.ts';
+import type { ServiceResources } from './resources.ts';
+
+const SEARCH_MIN = 3;
+
+export interface ListTasksInput extends PageInput {
+  filter?: TaskFilter | undefined;
+}
+
+/**
+ * Lists tasks, newest first, at most 100 a page; a cursor is the id of a task.
+ *
+ * Throws a `UserInputError` with BAD_USER_INPUT for a page, a cursor or a search that can't be.
+ */
+export async function listTasks(resources: ServiceResources, input: ListTasksInput): Promise<Page<TaskRow>> {
+  const request = toPageRequest(input);
+  const filter = input.filter ?? {};
+  requireCursor('after', request.after);
+  requireCursor('before', request.before);
+  requireSearch(filter.search);
+  const ids = await listTaskIds(resources.sql, filter, {
+    before: request.after, // newest first: what comes after is older
+    after: request.before,
+    limit: request.size + 1,
+    order: request.backward ? 'asc' : 'desc',
+  });
+  const page = toPage(ids, request);
+  return { ...page, items: await getTasks(resources, page.items) };
+}
+
+function requireCursor(argument: string, cursor: string | undefined): void {
+  if (cursor === undefined || isId(cursor)) return;
+  throw userError('BAD_USER_INPUT', `expected ${argument} to be a cursor of this list, got: ${JSON.stringify(cursor)}`, [
+    argument,
+  ]);
+}
+
+function requireSearch(search: string | undefined): void {
+  if (search === undefined || [...search].length >= SEARCH_MIN) return;
+  throw userError('BAD_USER_INPUT', `expected search to have at least ${SEARCH_MIN} characters, got: ${JSON.stringify(search)}`, [
+    'filter',
+    'search',
+  ]);
+}

@@ -1,0 +1,62 @@
+import { UniqueConstraintViolationException } from '@mikro-orm/core';
+import { z } from 'zod';
+import { UserInputError, userError } from '../core/errors.ts';
+import { User, type UserRow } from '../db/entities/user.ts';
+import { type Page, type PageInput, toPage, toPageRequest } from './page.ts';
+import type { ServiceResources } from './resources.ts';
+
+const newUser = z.object({
+  email: z.email().max(254),
+  name: z.string().trim().min(1).max(200),
+});
+
+const USER_ID_MAX = 2 ** 31 - 1;
+
+/** Creates a user. Throws a `UserInputError` with USER_INVALID, or EMAIL_TAKEN when another user has the address. */
+export async function createUser({ orm }: ServiceResources, input: { email: string; name: string }): Promise<UserRow> {
+  const parsed = newUser.safeParse(input);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ message, path }) => ({ code: 'USER_INVALID', message, path: path.map(String) }));
+    throw new UserInputError(problems as [(typeof problems)[number]]);
+  }
+  try {
+    const em = orm.em.fork();
+    const user = em.create(User, { ...parsed.data, loginCount: 0, createdAt: new Date() });
+    await em.flush();
+    return user;
+  } catch (error) {
+    if (!(error instanceof UniqueConstraintViolationException)) throw error;
+    throw userError('EMAIL_TAKEN', `expected an email address that no user has, got: ${JSON.stringify(input.email)}`, ['email']);
+  }
+}
+
+/** Finds a user; null when there is none. */
+export async function getUser({ orm }: ServiceResources, id: number): Promise<UserRow | null> {
+  if (id < 1 || id > USER_ID_MAX) return null;
+  return orm.em.fork().findOne(User, { id });
+}
+
+/**
+ * Lists users, newest first, at most 100 a page; a cursor is the id of a user.
+ *
+ * Throws a `UserInputError` with BAD_USER_INPUT for a page or a cursor that can't be.
+ */
+export async function listUsers({ orm }: ServiceResources, input: PageInput): Promise<Page<UserRow>> {
+  const request = toPageRequest(input);
+  const below = cursorOf('after', request.after);
+  const above = cursorOf('before', request.before);
+  const id = { ...(below === undefined ? {} : { $lt: below }), ...(above === undefined ? {} : { $gt: above }) };
+  const users = await orm.em.fork().find(
+    User,
+    { id },
+    { orderBy: { id: request.backward ? 'asc' : 'desc' }, limit: request.size + 1 },
+  );
+  return toPage(users, request);
+}
+
+function cursorOf(argument: string, cursor: string | undefined): number | undefined {
+  if (cursor === undefined) return undefined;
+  const id = Number(cursor);
+  if (Number.isInteger(id) && id >= 0 && id <= USER_ID_MAX) return id;
+  throw userError('BAD_USER_INPUT', `expected ${argument} to be a cursor of this list, got: ${JSON.stringify(cursor)}`, [argument]);
+}

@@ -1,0 +1,32 @@
+import type { Logger } from 'pino';
+import type { Batcher } from '../core/batcher.ts';
+import type { Orm } from '../db/orm.ts';
+import type { Sql } from '../db/sql.ts';
+import type { NewTask } from '../db/statements/insert-tasks.ts';
+import type { EventBus } from '../events/event-bus.ts';
+import type { TaskWatcher } from '../events/task-watcher.ts';
+import type { FileStore } from '../files/file-store.ts';
+import type { Dispatcher } from '../queue/dispatcher.ts';
+import type { TaskQueues } from '../queue/task-queues.ts';
+import type { TaskCatalog } from '../tasks/catalog.ts';
+
+/** What enqueueing needs: the API and every worker have it. */
+export interface EnqueueResources {
+  catalog: TaskCatalog;
+  /** Inserts tasks of concurrent callers together; answers whether the task is new (its idempotency key was free). */
+  inserts: Batcher<NewTask, boolean>;
+  sql: Sql;
+  dispatcher: Dispatcher;
+}
+
+/** What the operations of the API need. */
+export interface ServiceResources extends EnqueueResources {
+  orm: Orm;
+  queues: TaskQueues;
+  bus: EventBus;
+  watcher: TaskWatcher;
+  files: FileStore;
+  /** In bytes. */
+  maxUploadBytes: number;
+  logger: Logger;
+}

@@ -1,0 +1,127 @@
+import { join } from 'node:path';
+import type { Redis } from 'ioredis';
+import type { Config, ServiceConfig } from './config.ts';
+import { Batcher } from './core/batcher.ts';
+import { openOrm } from './db/orm.ts';
+import { poolSql, type Sql } from './db/sql.ts';
+import { insertTasks, type NewTask } from './db/statements/insert-tasks.ts';
+import { isDataError } from './db/unavailable.ts';
+import { EventBus } from './events/event-bus.ts';
+import { TaskWatcher } from './events/task-watcher.ts';
+import { openFileStore } from './files/drive-file-store.ts';
+import type { Logger } from './logger.ts';
+import type { EnqueueResources, ServiceResources } from './operations/resources.ts';
+import { Dispatcher } from './queue/dispatcher.ts';
+import { findRedisProblem, openRedis } from './queue/redis.ts';
+import { TaskQueues } from './queue/task-queues.ts';
+import { openCatalog } from './tasks/catalog.ts';
+
+/** A statement of the API answers within this time or counts as unavailable: callers hear of it within 5 s. */
+const QUERY_TIMEOUT_MS = 4000;
+const INSERTS_IN_FLIGHT = 2;
+
+/** What the API and the worker share. */
+export interface CoreService {
+  resources: EnqueueResources & Pick<ServiceResources, 'orm' | 'queues' | 'bus' | 'files' | 'logger'>;
+  /** In the role of a producer. */
+  redis: Redis;
+  close(): Promise<void>;
+}
+
+export interface CoreServiceOptions {
+  config: ServiceConfig;
+  logger: Logger;
+  /** Of the sessions in Postgres. */
+  applicationName: string;
+  poolSize: number;
+  /** Of a pool of its own for {@link EnqueueResources.sql}; without it, statements share the ORM's pool. */
+  statementPoolSize?: number;
+  queryTimeoutMs?: number;
+}
+
+/** Opens what the API and the worker share. Neither Postgres nor Redis need to be there yet. */
+export async function openCoreService(options: CoreServiceOptions): Promise<CoreService> {
+  const { config, logger, applicationName, poolSize, statementPoolSize, queryTimeoutMs } = options;
+  await using opened = new AsyncDisposableStack();
+  const openPool = async (size: number) => {
+    const { databaseUrl } = config;
+    const pool = await openOrm({ databaseUrl, applicationName, poolSize: size, queryTimeoutMs, logger });
+    opened.defer(() => pool.close(true));
+    return pool;
+  };
+  const orm = await openPool(poolSize);
+  const sql = poolSql(statementPoolSize === undefined ? orm : await openPool(statementPoolSize));
+  const redis = openRedis(config.redisUrl, 'producer', logger);
+  opened.defer(() => redis.disconnect());
+  const subscriber = openRedis(config.redisUrl, 'consumer', logger.child({}, { level: 'silent' }));
+  opened.defer(() => subscriber.disconnect());
+  const queues = new TaskQueues({ redis, keyPrefix: config.keyPrefix, logger });
+  opened.defer(() => queues.close());
+  const dispatcher = new Dispatcher({ queues, sql, logger });
+  opened.defer(() => dispatcher.idle());
+  orm.em.getEventManager().registerSubscriber({ afterTransactionCommit: () => void dispatcher.dispatchCommitted() });
+  const bus = new EventBus({ publisher: redis, subscriber, keyPrefix: config.keyPrefix, logger });
+
+  const closing = opened.move();
+  return {
+    redis,
+    resources: {
+      catalog: openCatalog(config),
+      inserts: openInserts(sql),
+      sql,
+      dispatcher,
+      orm,
+      queues,
+      bus,
+      files: openFiles(config),
+      logger,
+    },
+    close: () => closing.disposeAsync(),
+  };
+}
+
+/** What the API consists of, apart from its HTTP server. */
+export interface Service {
+  resources: ServiceResources;
+  close(): Promise<void>;
+}
+
+/** Opens the resources of the API. Neither Postgres nor Redis need to be there yet. */
+export async function openService(config: ServiceConfig, logger: Logger): Promise<Service> {
+  const core = await openCoreService({
+    config,
+    logger,
+    applicationName: 'taskwire:api',
+    poolSize: 10,
+    queryTimeoutMs: QUERY_TIMEOUT_MS,
+  });
+  const { sql, bus } = core.resources;
+  core.redis.on('ready', () => void warnOfRedisProblem(core.redis, logger));
+  const watcher = new TaskWatcher({ bus, sql, logger });
+  watcher.start();
+  return {
+    resources: { ...core.resources, watcher, maxUploadBytes: config.maxUploadBytes },
+    async close() {
+      watcher.stop();
+      await core.close();
+    },
+  };
+}
+
+function openInserts(sql: Sql): Batcher<NewTask, boolean> {
+  const insert = async (tasks: readonly NewTask[]) => {
+    const inserted = await insertTasks(sql, tasks);
+    return tasks.map(({ id }) => inserted.has(id));
+  };
+  return new Batcher(insert, { maxInFlight: INSERTS_IN_FLIGHT, runAloneAfter: isDataError });
+}
+
+function openFiles({ dataDir }: Config) {
+  return openFileStore({ location: join(dataDir, 'files') });
+}
+
+async function warnOfRedisProblem(redis: Redis, logger: Logger): Promise<void> {
+  const problem = await findRedisProblem(redis);
+  if (problem) logger.error(problem);
+}
+

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { defineTask } from '../core/define-task.ts';
+
+export const noop = defineTask({
+  name: 'noop',
+  description: 'Does nothing: for measuring what a task costs.',
+  queue: 'diagnostics',
+  input: z.object({}),
+  output: z.object({}),
+  diagnostic: true,
+});
+
+export const countdown = defineTask({
+  name: 'countdown',
+  description: 'Waits a number of steps and reports each as progress.',
+  queue: 'diagnostics',
+  input: z.object({
+    steps: z.int().min(1).max(100_000).describe('How many steps.'),
+    stepMs: z.int().min(0).max(60_000).describe('How long a step takes, in milliseconds.'),
+  }),
+  output: z.object({ steps: z.int().describe('How many steps were done.') }),
+  diagnostic: true,
+});
+
+export const failTimes = defineTask({
+  name: 'fail-times',
+  description: 'Fails on its first attempts and then succeeds.',
+  queue: 'diagnostics',
+  attempts: 5,
+  input: z.object({
+    times: z.int().min(0).max(100).describe('How many attempts fail.'),
+    code: z
+      .string()
+      .regex(/^[A-Z][A-Z0-9_]*$/, 'expected a code in SCREAMING_SNAKE')
+      .optional()
+      .describe('The error code that they fail with; DIAGNOSTIC_FAILURE when left out.'),
+  }),
+  output: z.object({ attempts: z.int().describe('The attempt that succeeded.') }),
+  diagnostic: true,
+});

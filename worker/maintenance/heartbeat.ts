@@ -1,0 +1,44 @@
+import { listCancelled, recordHeartbeat, removeWorker } from '../../src/db/statements/worker-heartbeat.ts';
+import type { Sql } from '../../src/db/sql.ts';
+import type { RunningAttempts } from '../running-attempts.ts';
+
+export interface HeartbeatOptions {
+  sql: Sql;
+  workerId: string;
+  queues: readonly string[];
+  lostAfterMs: number;
+  running: RunningAttempts;
+}
+
+/** Says in Postgres that this worker lives, and finds cancellations whose message was lost. */
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+  #heardSinceMs = Number.POSITIVE_INFINITY;
+  #lastHeardMs = 0;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Whether this worker has been heard of without a gap for as long as it takes to be lost. After an outage of Postgres all
+   * workers look lost for a moment; only who has seen the others have their chance to speak may judge.
+   */
+  get mayJudge(): boolean {
+    return Date.now() - this.#heardSinceMs >= this.#options.lostAfterMs;
+  }
+
+  async runOnce(): Promise<void> {
+    const { sql, workerId, queues, running, lostAfterMs } = this.#options;
+    await recordHeartbeat(sql, workerId, queues);
+    const nowMs = Date.now();
+    if (nowMs - this.#lastHeardMs >= lostAfterMs) this.#heardSinceMs = nowMs;
+    this.#lastHeardMs = nowMs;
+    if (running.size === 0) return;
+    for (const { id, reason } of await listCancelled(sql, workerId)) running.cancel(id, reason);
+  }
+
+  async remove(): Promise<void> {
+    await removeWorker(this.#options.sql, this.#options.workerId);
+  }
+}

@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import type { ServiceConfig } from '../src/config.ts';
+import { Batcher } from '../src/core/batcher.ts';
+import { appendEvents } from '../src/db/statements/append-events.ts';
+import { claimTasks } from '../src/db/statements/claim-tasks.ts';
+import { settleAttempts } from '../src/db/statements/settle-attempts.ts';
+import type { Sql } from '../src/db/sql.ts';
+import { isDataError } from '../src/db/unavailable.ts';
+import type { Logger } from '../src/logger.ts';
+import type { CoreService } from '../src/service.ts';
+import { handlers } from './handlers/registry.ts';
+import { openMailer } from './mailer.ts';
+import type { Heartbeat } from './maintenance/heartbeat.ts';
+import type { RunningAttempts } from './running-attempts.ts';
+import type { WorkerResources } from './worker-resources.ts';
+
+export interface WorkerResourcesOptions {
+  config: ServiceConfig;
+  core: CoreService;
+  workerId: string;
+  running: RunningAttempts;
+  heartbeat: Heartbeat;
+  stopping: AbortSignal;
+  logger: Logger;
+}
+
+/** Puts together what running tasks needs. */
+export function openWorkerResources(options: WorkerResourcesOptions): WorkerResources {
+  const { config, core, workerId, running, heartbeat, stopping, logger } = options;
+  const { sql, catalog, orm, files } = core.resources;
+  const mailer = openMailer({
+    smtpUrl: config.smtpUrl,
+    outboxDir: join(config.dataDir, 'outbox'),
+    from: config.mailFrom,
+  });
+  return {
+    ...core.resources,
+    ...openBatchers(sql, workerId, catalog.contracts.map(({ name }) => name)),
+    workerId,
+    running,
+    handlers,
+    handlerResources: { files, orm, mailer },
+    lostAfterMs: config.workerLostAfterMs,
+    mayJudge: () => heartbeat.mayJudge,
+    stopping,
+    random: Math.random,
+    logger,
+  };
+}
+
+function openBatchers(
+  sql: Sql,
+  workerId: string,
+  names: readonly string[],
+): Pick<WorkerResources, 'claims' | 'settlements' | 'events'> {
+  const options = { runAloneAfter: isDataError };
+  return {
+    claims: new Batcher(async (ids: readonly string[]) => {
+      const claimed = new Map((await claimTasks(sql, ids, workerId, names)).map((task) => [task.id, task]));
+      return ids.map((id) => claimed.get(id) ?? null);
+    }),
+    settlements: new Batcher(async (settlements) => {
+      const settled = new Map((await settleAttempts(sql, settlements)).map((task) => [task.id, task]));
+      return settlements.map(({ taskId }) => settled.get(taskId) ?? null);
+    }, options),
+    events: new Batcher((events) => appendEvents(sql, events), options),
+  };
+}

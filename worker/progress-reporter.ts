@@ -1,0 +1,93 @@
+import { deriveProgress, type ProgressOrigin, type ProgressReport } from '../src/core/progress.ts';
+import { FencedError } from '../src/core/errors.ts';
+import { toStorableText } from '../src/core/storable.ts';
+import { untilAvailable } from './until-available.ts';
+import type { WorkerResources } from './worker-resources.ts';
+
+/** At most ten reports a second and task are written. */
+const INTERVAL_MS = 100;
+
+export interface ReportedAttempt {
+  taskId: string;
+  attempt: number;
+  /** Called when a report shows that the attempt is not current any more. */
+  onFenced(error: FencedError): void;
+}
+
+/**
+ * Writes the progress of one attempt: the first report at once, then at most ten a second, of which the newest wins. What
+ * was reported last is written before {@link flush} resolves; after {@link end} no report counts.
+ */
+export class ProgressReporter {
+  readonly #resources: WorkerResources;
+  readonly #attempt: ReportedAttempt;
+  #origin: ProgressOrigin | undefined;
+  #pending: ProgressReport | undefined;
+  #writing: Promise<void> | undefined;
+  #lastWriteMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #ended = false;
+
+  constructor(resources: WorkerResources, attempt: ReportedAttempt) {
+    this.#resources = resources;
+    this.#attempt = attempt;
+  }
+
+  /** Never throws for a number that can't be stored: such a report is left out. */
+  report(report: ProgressReport): void {
+    if (this.#ended || !Number.isFinite(report.current)) return;
+    this.#pending = toStorable(report);
+    this.#origin ??= { current: report.current, atMs: Date.now() };
+    if (this.#writing || this.#timer) return;
+    const waitMs = this.#lastWriteMs + INTERVAL_MS - Date.now();
+    if (waitMs <= 0) this.#write();
+    else this.#timer = setTimeout(() => this.#write(), waitMs);
+  }
+
+  /** Writes what is left. */
+  async flush(): Promise<void> {
+    while (this.#writing || this.#pending) {
+      if (!this.#writing) this.#write();
+      await this.#writing;
+    }
+  }
+
+  end(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+  }
+
+  #write(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const report = this.#pending;
+    if (!report || !this.#origin) return;
+    this.#pending = undefined;
+    this.#lastWriteMs = Date.now();
+    this.#writing = this.#append(report, this.#origin).finally(() => {
+      this.#writing = undefined;
+      if (this.#pending) this.report(this.#pending);
+    });
+  }
+
+  async #append(report: ProgressReport, origin: ProgressOrigin): Promise<void> {
+    const { taskId, attempt, onFenced } = this.#attempt;
+    const progress = deriveProgress(report, origin, Date.now());
+    const event = { taskId, attempt, type: 'PROGRESS', progress, message: null, at: progress.at } as const;
+    try {
+      const added = await untilAvailable(this.#resources, () => this.#resources.events.add(event));
+      if (added) this.#resources.bus.publish([added]);
+      else onFenced(new FencedError(taskId, attempt));
+    } catch (error) {
+      this.#resources.logger.error({ taskId, error }, 'A progress report was not written');
+    }
+  }
+}
+
+function toStorable({ current, total, message }: ProgressReport): ProgressReport {
+  return {
+    current,
+    total: Number.isFinite(total) ? total : undefined,
+    message: message === undefined ? undefined : toStorableText(message),
+  };
+}

@@ -1,0 +1,161 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { ServiceConfig } from '../src/config.ts';
+import { ConfigurationError, WorkerStopping } from '../src/core/errors.ts';
+import { newId } from '../src/core/ids.ts';
+import { applicationNameOf } from '../src/db/statements/worker-heartbeat.ts';
+import type { Logger } from '../src/logger.ts';
+import { findRedisProblem, openRedis } from '../src/queue/redis.ts';
+import { type CoreService, openCoreService } from '../src/service.ts';
+import { Heartbeat } from './maintenance/heartbeat.ts';
+import { MaintenanceLoop } from './maintenance/maintenance-loop.ts';
+import { Reconciler } from './maintenance/reconciler.ts';
+import { rescueLostTasks } from './maintenance/rescue-lost-tasks.ts';
+import { openWorkerResources } from './open-worker-resources.ts';
+import { RunningAttempts } from './running-attempts.ts';
+import { openTaskWorker } from './task-worker.ts';
+import { untilAvailable } from './until-available.ts';
+import type { WorkerResources } from './worker-resources.ts';
+
+const RECONCILE_INTERVAL_MS = 1000;
+/** Of database handlers; statements that claim, record and report have their own, so that neither waits for the other. */
+const HANDLER_POOL = 20;
+const STATEMENT_POOL = 6;
+/** After the grace: how long aborted handlers may take to end, and BullMQ to be told. */
+const ABORT_GRACE_MS = 2000;
+const CLOSE_GRACE_MS = 2000;
+
+/** A running worker. */
+export interface WorkerProcess {
+  workerId: string;
+  queues: readonly string[];
+  /**
+   * Takes nothing new → waits for what runs, up to the grace → aborts it by signal and gives it back → closes. Does nothing
+   * the second time.
+   */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a worker: waits for Redis and Postgres, says that it lives, and takes tasks.
+ *
+ * Throws a `ConfigurationError` when Redis may evict jobs, and the reason of `signal` when that is aborted first.
+ */
+export async function startWorkerProcess(
+  config: ServiceConfig,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<WorkerProcess> {
+  const workerId = newId();
+  await using opened = new AsyncDisposableStack();
+  const core = await openCoreService({
+    config,
+    logger,
+    applicationName: applicationNameOf(workerId),
+    poolSize: HANDLER_POOL,
+    statementPoolSize: STATEMENT_POOL,
+  });
+  opened.defer(() => core.close());
+  await whenReady(core.redis, signal);
+  const problem = await findRedisProblem(core.redis);
+  if (problem) throw new ConfigurationError([`REDIS_URL: ${problem}`]);
+
+  const queues = config.queues ?? core.resources.catalog.queues;
+  const running = new RunningAttempts(logger);
+  const heartbeat = new Heartbeat({ sql: core.resources.sql, workerId, queues, lostAfterMs: config.workerLostAfterMs, running });
+  const stopping = new AbortController();
+  const resources = openWorkerResources({ config, core, workerId, running, heartbeat, stopping: stopping.signal, logger });
+  opened.defer(() => resources.handlerResources.mailer.close());
+  await untilAvailable({ stopping: signal, logger }, () => heartbeat.runOnce());
+
+  const redis = openRedis(config.redisUrl, 'consumer', logger.child({}, { level: 'silent' }));
+  opened.defer(() => redis.disconnect());
+  const { concurrency, keyPrefix } = config;
+  const taskWorkers = queues.map((queue) => openTaskWorker({ queue, concurrency, keyPrefix, redis, resources }));
+  const loops = maintenanceLoops({ config, core, resources, heartbeat, logger });
+  core.resources.bus
+    .subscribeCancel(({ taskId, reason }) => running.cancel(taskId, reason))
+    .catch((error: Error) => logger.debug({ error: error.message }, 'cancellations are found by the heartbeat only'));
+  for (const loop of loops) loop.start();
+  for (const worker of taskWorkers) void worker.run();
+
+  const closing = opened.move();
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    await finishTasks({ taskWorkers, running, stopping, graceMs: config.shutdownGraceMs, logger });
+    await Promise.all(loops.map((loop) => loop.stop()));
+    await heartbeat.remove().catch((error: unknown) => logger.debug({ error }, 'the worker is still listed'));
+    await endsWithin(closing.disposeAsync().then(() => true), CLOSE_GRACE_MS);
+  };
+  return { workerId, queues, stop: () => (stopped ??= stop()) };
+}
+
+/** Resolves when Redis answers. Rejects with the signal's reason. */
+async function whenReady(redis: Redis, signal: AbortSignal): Promise<void> {
+  while (redis.status !== 'ready') {
+    signal.throwIfAborted();
+    await delay(50, undefined, { signal });
+  }
+}
+
+interface MaintenanceOptions {
+  config: ServiceConfig;
+  core: CoreService;
+  resources: WorkerResources;
+  heartbeat: Heartbeat;
+  logger: Logger;
+}
+
+function maintenanceLoops({ config, core, resources, heartbeat, logger }: MaintenanceOptions): MaintenanceLoop[] {
+  const { keyPrefix, workerLostAfterMs } = config;
+  const { queues, sql } = core.resources;
+  const intervalMs = RECONCILE_INTERVAL_MS;
+  const reconciler = new Reconciler({ redis: core.redis, queues, sql, keyPrefix, intervalMs, logger });
+  const reconcile = new MaintenanceLoop({ name: 'reconcile', intervalMs, runOnce: () => reconciler.runOnce(), logger });
+  core.redis.on('ready', () => reconcile.poke());
+  return [
+    new MaintenanceLoop({
+      name: 'heartbeat',
+      intervalMs: workerLostAfterMs / 5,
+      runOnce: () => heartbeat.runOnce(),
+      logger,
+    }),
+    new MaintenanceLoop({
+      name: 'rescue',
+      intervalMs: workerLostAfterMs / 5,
+      runOnce: () => rescueLostTasks(resources),
+      logger,
+    }),
+    reconcile,
+  ];
+}
+
+interface FinishOptions {
+  taskWorkers: readonly Worker[];
+  running: RunningAttempts;
+  stopping: AbortController;
+  graceMs: number;
+  logger: Logger;
+}
+
+async function finishTasks({ taskWorkers, running, stopping, graceMs, logger }: FinishOptions): Promise<void> {
+  const closed = Promise.all(taskWorkers.map((worker) => worker.close())).then(() => true);
+  closed.catch(() => undefined); // a second close follows
+  if (running.size > 0) logger.info({ tasks: running.size, graceMs }, 'Waiting for running tasks');
+  if (await endsWithin(closed, graceMs)) return;
+  logger.warn({ tasks: running.size }, 'The grace is over; running tasks go back to their queues');
+  running.abortAll(new WorkerStopping(), ABORT_GRACE_MS);
+  setTimeout(() => stopping.abort(), ABORT_GRACE_MS).unref();
+  if (await endsWithin(closed, ABORT_GRACE_MS + CLOSE_GRACE_MS)) return;
+  logger.warn('Redis did not answer; the jobs are looked after when it is back');
+}
+
+async function endsWithin(closed: Promise<boolean>, ms: number): Promise<boolean> {
+  const timer = new AbortController();
+  try {
+    return await Promise.race([closed, delay(ms, false, { signal: timer.signal })]);
+  } finally {
+    timer.abort();
+  }
+}
