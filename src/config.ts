@@ -13,7 +13,9 @@ const variables = z.object({
     .describe('PostgreSQL, 14 or newer. Without it `npm start` starts one of its own.'),
   REDIS_URL: url(['redis:', 'rediss:'])
     .optional()
-    .describe('Redis 6.2 or newer or Valkey, with `maxmemory-policy noeviction`. Without it `npm start` starts one of its own.'),
+    .describe(
+      'Redis 6.2 or newer or Valkey, with `maxmemory-policy noeviction`. Without it `npm start` starts one of its own.',
+    ),
   PORT: integer(0, 65_535).default(4000).describe('Port of the API; 0 takes a free one.'),
   HOST: z.string().min(1).default('127.0.0.1').describe('Address that the API listens on.'),
   DATA_DIR: z
@@ -22,8 +24,13 @@ const variables = z.object({
     .default('.data')
     .describe('Folder of the embedded services, of uploaded files and of the outbox.'),
   CONCURRENCY: integer(1, 1000).default(10).describe('Tasks that a worker runs at once, of each of its queues.'),
-  QUEUES: queueList().optional().describe('Queues that a worker takes tasks from, separated by commas; all when left out.'),
-  LOG_LEVEL: z.enum(LOG_LEVELS).default('info').describe(`One of ${LOG_LEVELS.join(', ')}.`),
+  QUEUES: queueList()
+    .optional()
+    .describe('Queues that a worker takes tasks from, separated by commas; all when left out.'),
+  LOG_LEVEL: z
+    .enum(LOG_LEVELS)
+    .default('info')
+    .describe(`One of ${LOG_LEVELS.join(', ')}.`),
   KEY_PREFIX: z
     .string()
     .regex(/^[\w{}-]+$/, 'expected letters, digits, _, - and {} only')
@@ -59,7 +66,10 @@ function url(protocols: string[]) {
 }
 
 function integer(min: number, max: number) {
-  return numeric((value) => Number.isInteger(value) && value >= min && value <= max, `an integer from ${min} to ${max}`);
+  return numeric(
+    (value) => Number.isInteger(value) && value >= min && value <= max,
+    `an integer from ${min} to ${max}`,
+  );
 }
 
 function number(min: number, max: number) {
@@ -108,7 +118,9 @@ export interface Config {
  * Throws a {@link ConfigurationError} which lists every wrong variable with what was expected and what was got.
  */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const parsed = variables.safeParse(given);
   if (!parsed.success) throw new ConfigurationError(parsed.error.issues.map((issue) => describeIssue(issue, given)));
   const values = parsed.data;

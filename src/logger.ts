@@ -23,8 +23,8 @@ export function openLogger({ level, pretty = process.stdout.isTTY }: LoggerOptio
       translateTime: 'HH:MM:ss.l',
       ignore: TASK_FIELDS,
       messageFormat: (log, key) => {
-        const text = String(log[key] ?? '');
-        return log.task ? `[${String(log.task)}(${String(log.taskId)})] ${text}` : text;
+        const { task, taskId, [key]: text = '' } = log as Record<string, string | undefined>;
+        return task === undefined ? text : `[${task}(${taskId})] ${text}`;
       },
     }),
   );

@@ -124,4 +124,3 @@ async function warnOfRedisProblem(redis: Redis, logger: Logger): Promise<void> {
   const problem = await findRedisProblem(redis);
   if (problem) logger.error(problem);
 }
-

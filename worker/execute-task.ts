@@ -85,7 +85,8 @@ function logEnd(logger: Logger, task: ClaimedTask, settled: SettledTask | null):
   if (!settled) return logger.warn({ durationMs }, 'The attempt was no longer current; what it did is dropped');
   const { state, error, delayMs } = settled;
   if (state === 'SUCCESS') logger.info({ durationMs }, 'Task succeeded');
-  else if (state === 'RETRY') logger.warn({ durationMs, error, delayMs }, `Task failed, tried again: ${error?.message}`);
+  else if (state === 'RETRY')
+    logger.warn({ durationMs, error, delayMs }, `Task failed, tried again: ${error?.message}`);
   else if (state === 'FAILURE') logger.error({ durationMs, error }, `Task failed: ${error?.message}`);
   else logger.info({ durationMs }, 'Task revoked');
 }

@@ -35,7 +35,11 @@ export function openWorkerResources(options: WorkerResourcesOptions): WorkerReso
   });
   return {
     ...core.resources,
-    ...openBatchers(sql, workerId, catalog.contracts.map(({ name }) => name)),
+    ...openBatchers(
+      sql,
+      workerId,
+      catalog.contracts.map(({ name }) => name),
+    ),
     workerId,
     running,
     handlers,

@@ -19,7 +19,10 @@ export async function takeOverLost(resources: WorkerResources, lost: readonly Lo
   resources.logger.warn({ workers, tasks: lost.length }, 'Workers are lost; their tasks are taken over');
   const settled = await Promise.all(lost.map((attempt) => resources.settlements.add(settlementOf(attempt))));
   for (const task of settled) if (task) publishSettled(resources, task);
-  await dispatchAgain(resources, settled.filter((task) => task?.state === 'RETRY').map((task) => task?.id ?? ''));
+  await dispatchAgain(
+    resources,
+    settled.filter((task) => task?.state === 'RETRY').map((task) => task?.id ?? ''),
+  );
 }
 
 function settlementOf({ taskId, attempt, worker, losses }: LostAttempt): Settlement {

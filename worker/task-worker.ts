@@ -33,7 +33,9 @@ export function openTaskWorker({ queue, concurrency, keyPrefix, redis, resources
     removeOnFail: { count: 0 },
   });
   worker.on('error', (error) => logger.debug({ queue, error: error.message }, 'BullMQ worker'));
-  worker.on('failed', (job, error) => logger.debug({ queue, job: job?.id, error: error.message }, 'A job was lost to Redis'));
+  worker.on('failed', (job, error) =>
+    logger.debug({ queue, job: job?.id, error: error.message }, 'A job was lost to Redis'),
+  );
   return worker;
 }
 

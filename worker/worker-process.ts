@@ -63,9 +63,23 @@ export async function startWorkerProcess(
 
   const queues = config.queues ?? core.resources.catalog.queues;
   const running = new RunningAttempts(logger);
-  const heartbeat = new Heartbeat({ sql: core.resources.sql, workerId, queues, lostAfterMs: config.workerLostAfterMs, running });
+  const heartbeat = new Heartbeat({
+    sql: core.resources.sql,
+    workerId,
+    queues,
+    lostAfterMs: config.workerLostAfterMs,
+    running,
+  });
   const stopping = new AbortController();
-  const resources = openWorkerResources({ config, core, workerId, running, heartbeat, stopping: stopping.signal, logger });
+  const resources = openWorkerResources({
+    config,
+    core,
+    workerId,
+    running,
+    heartbeat,
+    stopping: stopping.signal,
+    logger,
+  });
   opened.defer(() => resources.handlerResources.mailer.close());
   await untilAvailable({ stopping: signal, logger }, () => heartbeat.runOnce());
 
@@ -86,7 +100,10 @@ export async function startWorkerProcess(
     await finishTasks({ taskWorkers, running, stopping, graceMs: config.shutdownGraceMs, logger });
     await Promise.all(loops.map((loop) => loop.stop()));
     await heartbeat.remove().catch((error: unknown) => logger.debug({ error }, 'the worker is still listed'));
-    await endsWithin(closing.disposeAsync().then(() => true), CLOSE_GRACE_MS);
+    await endsWithin(
+      closing.disposeAsync().then(() => true),
+      CLOSE_GRACE_MS,
+    );
   };
   return { workerId, queues, stop: () => (stopped ??= stop()) };
 }

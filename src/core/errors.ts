@@ -85,12 +85,20 @@ export class TimeoutError extends TaskwireError {
   }
 }
 
-/** Thrown by a handler: try again after `delayMs`, whatever the backoff says, as long as attempts are left. */
+const RETRY_DELAY_MAX_MS = 366 * 24 * 3_600_000;
+
+/**
+ * Thrown by a handler: try again after `delayMs`, up to a year, whatever the backoff says, as long as attempts are left.
+ * The constructor throws a `RangeError` for another delay.
+ */
 export class RetryIn extends TaskwireError {
   readonly delayMs: number;
 
   constructor(delayMs: number, message = `The handler asked to be run again in ${delayMs} ms`) {
     super('RETRY_IN', message);
+    if (!(delayMs >= 0 && delayMs <= RETRY_DELAY_MAX_MS)) {
+      throw new RangeError(`expected the delay to be from 0 to ${RETRY_DELAY_MAX_MS} ms, got: ${delayMs}`);
+    }
     this.delayMs = delayMs;
   }
 }
@@ -122,7 +130,11 @@ export function codeOf(thrown: unknown): string {
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : UNKNOWN_CODE;
 }
 
-/** The text of anything thrown. */
+/** The text of anything thrown, whatever it is. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown);
+  } catch {
+    return 'something that has no text was thrown';
+  }
 }

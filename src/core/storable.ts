@@ -15,7 +15,10 @@ export function findStorageProblem(value: unknown): StorageProblem | undefined {
   if (problem) return problem;
   const length = JSON.stringify(value ?? null).length;
   if (length <= PAYLOAD_MAX_LENGTH) return undefined;
-  return { message: `expected at most ${PAYLOAD_MAX_LENGTH} characters of JSON, got: ${length}; upload a file instead`, path: [] };
+  return {
+    message: `expected at most ${PAYLOAD_MAX_LENGTH} characters of JSON, got: ${length}; upload a file instead`,
+    path: [],
+  };
 }
 
 function findUnstorable(value: unknown, path: string[]): StorageProblem | undefined {

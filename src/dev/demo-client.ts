@@ -43,7 +43,9 @@ export class DemoClient {
     form.set('operations', JSON.stringify({ query, variables: { file: null } }));
     form.set('map', JSON.stringify({ 0: ['variables.file'] }));
     form.set('0', await openAsBlob(path), basename(path));
-    const { uploadFile } = await this.#post<{ uploadFile: { file: { id: string } | null; userErrors: UserError[] } }>(form);
+    const { uploadFile } = await this.#post<{ uploadFile: { file: { id: string } | null; userErrors: UserError[] } }>(
+      form,
+    );
     return requireDone(uploadFile.file, uploadFile.userErrors).id;
   }
 
@@ -62,7 +64,10 @@ export class DemoClient {
   async *events(id: string): AsyncGenerator<DemoEvent> {
     const client = createClient({ url: this.#url.replace(/^http/, 'ws'), webSocketImpl: WebSocket });
     try {
-      for await (const { data, errors } of client.iterate<{ taskEvents: DemoEvent }>({ query: EVENTS, variables: { id } })) {
+      for await (const { data, errors } of client.iterate<{ taskEvents: DemoEvent }>({
+        query: EVENTS,
+        variables: { id },
+      })) {
         if (errors) throw new Error(errors.map(({ message }) => message).join('; '));
         if (data) yield data.taskEvents;
       }

@@ -72,8 +72,14 @@ async function showProgress(events: AsyncIterable<DemoEvent>): Promise<DemoEvent
   return last;
 }
 
-function drawProgress(bar: SingleBar, { current, total, ratePerSecond, etaSeconds }: NonNullable<DemoEvent['progress']>): void {
-  const shown = { rate: ratePerSecond === null ? '-' : Math.round(ratePerSecond), remaining: etaSeconds?.toFixed(1) ?? '-' };
+function drawProgress(
+  bar: SingleBar,
+  { current, total, ratePerSecond, etaSeconds }: NonNullable<DemoEvent['progress']>,
+): void {
+  const shown = {
+    rate: ratePerSecond === null ? '-' : Math.round(ratePerSecond),
+    remaining: etaSeconds?.toFixed(1) ?? '-',
+  };
   if (bar.isActive) bar.update(current, shown);
   else bar.start(total ?? 0, current, shown);
 }

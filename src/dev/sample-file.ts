@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
 /** Lines of the sample. */
-export const SAMPLE_LINES = 250_000;
+export const SAMPLE_LINES = 2_000_000;
 
 const WORDS = ['task', 'queue', 'worker', 'retry', 'progress', 'event', 'result', 'signal', 'commit', 'lock', 'cursor'];
 const LINES_A_CHUNK = 1000;

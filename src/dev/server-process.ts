@@ -49,8 +49,7 @@ export async function startServer(
   const dismissWatchman = postWatchman(pid, orphanSignal);
   const exited = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => {
-      dismissWatchman();
-      resolve(signal ?? `exit code ${code}`);
+      void dismissWatchman().then(() => resolve(signal ?? `exit code ${code}`));
     });
   });
   return { pid, exited, stop: (steps) => stopInSteps(pid, exited, steps) };
@@ -66,15 +65,21 @@ async function pidOf(child: ChildProcess, file: string): Promise<number> {
  * A small shell that reads from a pipe whose other end only we hold. A line says that all is over; the end of the pipe
  * without a line means that we died, and then the shell sends the server the signal that we no longer can.
  */
-function postWatchman(pid: number, signal: NodeJS.Signals): () => void {
+function postWatchman(pid: number, signal: NodeJS.Signals): () => Promise<void> {
   const script = 'read -r line || kill -s "$1" "$2"';
   const watchman = spawn('/bin/sh', ['-c', script, 'sh', signal.slice('SIG'.length), String(pid)], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  watchman.on('error', () => {}); // without a shell the next start stops what was left
+  const gone = new Promise<void>((resolve) => {
+    watchman.once('exit', () => resolve());
+    watchman.on('error', () => resolve()); // without a shell the next start stops what was left
+  });
   watchman.stdin.on('error', () => {});
-  return () => watchman.stdin.end('over\n');
+  return () => {
+    watchman.stdin.end('over\n');
+    return gone;
+  };
 }
 
 async function stopInSteps(pid: number, exited: Promise<string>, steps: readonly StopStep[]): Promise<void> {

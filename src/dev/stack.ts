@@ -94,7 +94,9 @@ async function startServices(config: Config, logger: Logger, opened: AsyncDispos
     const ended = started.flatMap((service) => (typeof service === 'string' ? [] : [service.ended]));
     return { databaseUrl: urlOf(postgres.value), redisUrl: urlOf(redis.value), ended };
   }
-  const problems = [postgres, redis].flatMap((service) => (service.status === 'rejected' ? [messageOf(service.reason)] : []));
+  const problems = [postgres, redis].flatMap((service) =>
+    service.status === 'rejected' ? [messageOf(service.reason)] : [],
+  );
   throw new Error(problems.join('\n'));
 }
 

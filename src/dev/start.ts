@@ -10,7 +10,8 @@ import { startStack } from './stack.ts';
  * Exits 1 when something is in the way.
  */
 const interrupted = Promise.withResolvers<undefined>();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupted.resolve(undefined));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => interrupted.resolve(undefined));
 
 try {
   const config = readConfig();
@@ -39,7 +40,9 @@ async function requireFreePort(host: string, port: number): Promise<void> {
     await once(server, 'listening');
   } catch (cause) {
     const problem = `Port ${port} on ${host} is in use, perhaps by another Taskwire (${messageOf(cause)}).`;
-    throw new Error(`${problem} Stop what uses it, or set PORT to another port and DATA_DIR to another folder.`, { cause });
+    throw new Error(`${problem} Stop what uses it, or set PORT to another port and DATA_DIR to another folder.`, {
+      cause,
+    });
   } finally {
     server.close();
   }

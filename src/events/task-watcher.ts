@@ -75,7 +75,10 @@ export class TaskWatcher {
       const watched = Map.groupBy(this.#subscriptions, ({ taskId }) => taskId);
       const ids = [...watched.keys()];
       for (let from = 0; from < ids.length; from += REFRESH_CHUNK) {
-        for (const { taskId, sequence } of await readSequences(this.#options.sql, ids.slice(from, from + REFRESH_CHUNK))) {
+        for (const { taskId, sequence } of await readSequences(
+          this.#options.sql,
+          ids.slice(from, from + REFRESH_CHUNK),
+        )) {
           for (const subscription of watched.get(taskId) ?? []) subscription.catchUpTo(sequence);
         }
       }
@@ -88,8 +91,16 @@ export class TaskWatcher {
   async #attach(subscription: TaskSubscription): Promise<() => void> {
     this.#subscriptions.add(subscription);
     const attached = this.#options.bus.subscribe(subscription.taskId, (event) => subscription.push(event));
-    attached.catch((error: Error) => this.#options.logger.debug({ error: error.message }, 'a channel was not attached'));
-    const inTime = await Promise.race([attached.then(() => true, () => false), timeout(ATTACH_TIMEOUT_MS)]);
+    attached.catch((error: Error) =>
+      this.#options.logger.debug({ error: error.message }, 'a channel was not attached'),
+    );
+    const inTime = await Promise.race([
+      attached.then(
+        () => true,
+        () => false,
+      ),
+      timeout(ATTACH_TIMEOUT_MS),
+    ]);
     if (!inTime) attached.then(() => subscription.reread()).catch(() => undefined);
     return () => {
       this.#subscriptions.delete(subscription);

@@ -31,7 +31,11 @@ export function addContractTypes(builder: Builder, contract: TaskContract): void
 
 type PayloadRef = ObjectRef<Types, EnqueuePayload>;
 
-function addTaskType(builder: Builder, { name, description, output }: TaskContract, pascal: string): ObjectRef<Types, TaskRow> {
+function addTaskType(
+  builder: Builder,
+  { name, description, output }: TaskContract,
+  pascal: string,
+): ObjectRef<Types, TaskRow> {
   const shape = objectShapeOf(output, 'output');
   const type = shape ? addOutputType(builder, shape, `${pascal}Output`, `The result of ${name}.`) : 'JSON';
   return builder.objectType(builder.objectRef<TaskRow>(taskTypeName(name)), {
@@ -58,7 +62,9 @@ function addPayloadType(
     description: `The enqueued ${name} task, or why there is none.`,
     fields: (t) => ({
       task: t.expose('task', { type: task, nullable: true, description: 'The task.' }),
-      duplicate: t.exposeBoolean('duplicate', { description: 'Whether an earlier call with the same idempotency key made it.' }),
+      duplicate: t.exposeBoolean('duplicate', {
+        description: 'Whether an earlier call with the same idempotency key made it.',
+      }),
       userErrors: t.expose('userErrors', { type: ['UserError'], description: 'What is wrong with the input.' }),
     }),
   });
@@ -70,7 +76,11 @@ interface TypedMutation {
   payload: PayloadRef;
 }
 
-function addTypedMutation(builder: Builder, { name, description }: TaskContract, { shape, input, payload }: TypedMutation): void {
+function addTypedMutation(
+  builder: Builder,
+  { name, description }: TaskContract,
+  { shape, input, payload }: TypedMutation,
+): void {
   builder.mutationField(mutationName(name), (t) =>
     t.field({
       type: payload,

@@ -30,6 +30,9 @@ export function enumNames(values: readonly string[]): ReadonlyMap<string, string
 function enumName(value: string): string {
   if (isGraphQLName(value) && !['true', 'false', 'null'].includes(value)) return value;
   const words = value.replace(/([a-z0-9])([A-Z])/g, '$1_$2').split(/[^A-Za-z0-9]+/);
-  const name = words.filter((word) => word !== '').join('_').toUpperCase();
+  const name = words
+    .filter((word) => word !== '')
+    .join('_')
+    .toUpperCase();
   return /^[0-9]/.test(name) ? `_${name}` : name;
 }

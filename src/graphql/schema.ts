@@ -1,6 +1,8 @@
 import type { GraphQLSchema } from 'graphql';
+import type { TaskContract } from '../core/define-task.ts';
+import { messageOf } from '../core/errors.ts';
 import type { TaskCatalog } from '../tasks/catalog.ts';
-import { createBuilder } from './builder.ts';
+import { type Builder, createBuilder } from './builder.ts';
 import { addContractTypes } from './contract-types.ts';
 import { addScalars } from './types/scalars.ts';
 import { addStoredFile } from './types/stored-file.ts';
@@ -14,7 +16,7 @@ import { addTask } from './types/task.ts';
 import { addUserError } from './types/user-error.ts';
 import { addUser } from './types/user.ts';
 
-/** Builds the API's schema for the tasks that a deployment offers. Throws when two things in it have the same name. */
+/** Builds the API's schema for the tasks that a deployment offers. Throws when a task's name makes a name that is taken. */
 export function buildSchema(catalog: TaskCatalog): GraphQLSchema {
   const builder = createBuilder();
   builder.queryType({ description: 'What can be read.' });
@@ -31,6 +33,14 @@ export function buildSchema(catalog: TaskCatalog): GraphQLSchema {
   addTaskDefinition(builder, catalog);
   addUser(builder);
   addStoredFile(builder);
-  for (const contract of catalog.contracts) addContractTypes(builder, contract);
+  for (const contract of catalog.contracts) addContract(builder, contract);
   return builder.toSchema({ sortSchema: false });
+}
+
+function addContract(builder: Builder, contract: TaskContract): void {
+  try {
+    addContractTypes(builder, contract);
+  } catch (error) {
+    throw new TypeError(`the task ${contract.name} cannot be in the GraphQL schema: ${messageOf(error)}`, { cause: error });
+  }
 }

@@ -42,7 +42,10 @@ abstract class ShapeTypes<Object> {
     if (known) return known;
     const object = this.start(name);
     this.#objects.set(shape, object);
-    const fields = shape.fields.map((field) => ({ field, type: this.#name(field.shape, `${name}${capitalize(field.name)}`) }));
+    const fields = shape.fields.map((field) => ({
+      field,
+      type: this.#name(field.shape, `${name}${capitalize(field.name)}`),
+    }));
     this.implement(object, shape.description ?? this.#about, fields);
     return object;
   }
@@ -89,7 +92,9 @@ class InputTypes extends ShapeTypes<InputObject> {
   protected implement(object: InputObject, description: string, fields: NamedField<InputObject>[]): void {
     type FieldBuilder = PothosSchemaTypes.InputFieldBuilder<Types, 'InputObject'>;
     const typeOf = (t: FieldBuilder, type: Named<InputObject>): ShapeScalar | NamedEnum | InputObject =>
-      'of' in type ? type.of : (t.listRef(typeOf(t, type.listOf), { required: !type.itemNullable }) as unknown as InputObject);
+      'of' in type
+        ? type.of
+        : (t.listRef(typeOf(t, type.listOf), { required: !type.itemNullable }) as unknown as InputObject);
     const fieldOf = (t: FieldBuilder, { field, type }: NamedField<InputObject>) =>
       t.field({
         type: typeOf(t, type),
@@ -112,7 +117,9 @@ class OutputTypes extends ShapeTypes<OutputObject> {
   protected implement(object: OutputObject, description: string, fields: NamedField<OutputObject>[]): void {
     type FieldBuilder = PothosSchemaTypes.ObjectFieldBuilder<Types, JsonObject>;
     const typeOf = (t: FieldBuilder, type: Named<OutputObject>): ShapeScalar | NamedEnum | OutputObject =>
-      'of' in type ? type.of : (t.listRef(typeOf(t, type.listOf), { nullable: type.itemNullable }) as unknown as OutputObject);
+      'of' in type
+        ? type.of
+        : (t.listRef(typeOf(t, type.listOf), { nullable: type.itemNullable }) as unknown as OutputObject);
     const fieldOf = (t: FieldBuilder, { field, type }: NamedField<OutputObject>) =>
       t.field({
         type: typeOf(t, type),

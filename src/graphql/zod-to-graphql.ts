@@ -197,7 +197,9 @@ function shapeOfValues(values: readonly unknown[]): Shape {
     const names = values.length > 1 ? enumNames(values) : undefined;
     return names ? { kind: 'enum', values: names } : { kind: 'scalar', scalar: 'String' };
   }
-  const fitting = (['Int', 'Float', 'Boolean'] as const).find((name) => values.every((value) => isScalarValue(name, value)));
+  const fitting = (['Int', 'Float', 'Boolean'] as const).find((name) =>
+    values.every((value) => isScalarValue(name, value)),
+  );
   return { kind: 'scalar', scalar: fitting ?? 'JSON' };
 }
 

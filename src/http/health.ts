@@ -23,7 +23,11 @@ export async function checkHealth({ sql, queues }: Pick<ServiceResources, 'sql' 
     () => false,
   );
   const up = await Promise.race([asked, timeout(POSTGRES_TIMEOUT_MS)]);
-  return { status: up ? 'ready' : 'unavailable', postgres: up ? 'up' : 'down', redis: queues.available ? 'up' : 'down' };
+  return {
+    status: up ? 'ready' : 'unavailable',
+    postgres: up ? 'up' : 'down',
+    redis: queues.available ? 'up' : 'down',
+  };
 }
 
 /** Answers with JSON that is not to be kept. */

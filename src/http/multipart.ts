@@ -57,9 +57,13 @@ class MultipartReader {
     parser.on('file', (name, stream, fileName, _encoding, contentType) => {
       this.#onFile(name, { name: fileName ?? '', contentType, content: releasable(stream) });
     });
-    parser.on('error', (error) => this.#fail(badRequest(`the multipart body cannot be read: ${(error as Error).message}`)));
+    parser.on('error', (error) =>
+      this.#fail(badRequest(`the multipart body cannot be read: ${(error as Error).message}`)),
+    );
     for (const limit of ['partsLimit', 'filesLimit', 'fieldsLimit'] as const) {
-      parser.on(limit, () => this.#fail(badRequest(`expected operations, map and at most ${FILES_MAX} files, got more`)));
+      parser.on(limit, () =>
+        this.#fail(badRequest(`expected operations, map and at most ${FILES_MAX} files, got more`)),
+      );
     }
     parser.on('finish', () => this.#onEnd());
     req.on('close', () => {
@@ -86,7 +90,8 @@ class MultipartReader {
     if (typeof operations !== 'object' || operations === null || Array.isArray(operations)) {
       throw badRequest('expected operations to be one GraphQL request as a JSON object');
     }
-    if (!map.success) throw badRequest('expected map to be an object of lists of paths, e.g. {"0": ["variables.file"]}');
+    if (!map.success)
+      throw badRequest('expected map to be an object of lists of paths, e.g. {"0": ["variables.file"]}');
     this.#files = new Map();
     for (const [name, paths] of Object.entries(map.data)) {
       const file: ExpectedFile = { requested: false, part: undefined, arrival: Promise.withResolvers() };
@@ -110,7 +115,8 @@ class MultipartReader {
   }
 
   async #request(file: ExpectedFile): Promise<FilePart> {
-    if (file.requested) throw userError('FILE_ALREADY_USED', 'expected each file to be used once, got it twice', ['file']);
+    if (file.requested)
+      throw userError('FILE_ALREADY_USED', 'expected each file to be used once, got it twice', ['file']);
     file.requested = true;
     this.#checkOrder();
     return file.arrival.promise;
@@ -122,7 +128,9 @@ class MultipartReader {
     if (!files.some(({ part, requested }) => part && !requested)) return;
     for (const { part, requested, arrival } of files) {
       if (requested && !part) {
-        arrival.reject(userError('FILE_OUT_OF_ORDER', 'expected the files in the order in which they are used', ['file']));
+        arrival.reject(
+          userError('FILE_OUT_OF_ORDER', 'expected the files in the order in which they are used', ['file']),
+        );
       }
     }
   }
@@ -130,7 +138,9 @@ class MultipartReader {
   #onEnd(): void {
     this.#started.reject(badRequest('expected the fields operations and map, got no such fields'));
     for (const [name, { arrival }] of this.#files ?? []) {
-      arrival.reject(userError('FILE_MISSING', `expected a file in the field ${JSON.stringify(name)}, got none`, ['file']));
+      arrival.reject(
+        userError('FILE_MISSING', `expected a file in the field ${JSON.stringify(name)}, got none`, ['file']),
+      );
     }
   }
 
@@ -175,9 +185,12 @@ function parseField(name: string, text: string): unknown {
 
 /** Puts a file where the map says, which must be there already. */
 function setAt(operations: object, path: readonly string[], file: UploadedFile): void {
-  const parent = path.slice(0, -1).reduce<unknown>((value, key) => (hasOwn(value, key) ? value[key] : undefined), operations);
+  const parent = path
+    .slice(0, -1)
+    .reduce<unknown>((value, key) => (hasOwn(value, key) ? value[key] : undefined), operations);
   const last = path.at(-1) ?? '';
-  if (!hasOwn(parent, last)) throw badRequest(`expected the paths in map to lead to null in operations, got: ${path.join('.')}`);
+  if (!hasOwn(parent, last))
+    throw badRequest(`expected the paths in map to lead to null in operations, got: ${path.join('.')}`);
   parent[last] = file;
 }
 

@@ -66,7 +66,10 @@ export async function enqueueTask(resources: EnqueueResources, input: EnqueueInp
 }
 
 /** Checks an input against its contract and makes the task of it. Throws as {@link enqueueTask} does. */
-export function prepareTask({ catalog }: EnqueueResources, { name, payload, options, owner = '' }: EnqueueInput): NewTask {
+export function prepareTask(
+  { catalog }: EnqueueResources,
+  { name, payload, options, owner = '' }: EnqueueInput,
+): NewTask {
   const contract = catalog.find(name);
   if (!contract) throw unknownTask(name, catalog.contracts);
   const [problem, ...more] = [...payloadProblems(contract, payload), ...optionProblems(options ?? {})];
@@ -114,7 +117,11 @@ function optionProblems(options: EnqueueOptions): InputProblem[] {
     problems.push({ code: 'OPTIONS_INVALID', message, path: ['options', field] });
   };
   expect('queue', queue == null || KEBAB_CASE.test(queue), 'a name in kebab-case');
-  expect('priority', isIntegerWithin(priority, PRIORITY_MIN, PRIORITY_MAX), `an integer from ${PRIORITY_MIN} to ${PRIORITY_MAX}`);
+  expect(
+    'priority',
+    isIntegerWithin(priority, PRIORITY_MIN, PRIORITY_MAX),
+    `an integer from ${PRIORITY_MIN} to ${PRIORITY_MAX}`,
+  );
   expect('maxAttempts', isIntegerWithin(maxAttempts, 1, ATTEMPTS_MAX), `an integer from 1 to ${ATTEMPTS_MAX}`);
   expect(
     'delaySeconds',
@@ -122,7 +129,11 @@ function optionProblems(options: EnqueueOptions): InputProblem[] {
     `from 0 to ${DELAY_MAX_SECONDS}`,
   );
   expect('runAt', runAt == null || delaySeconds == null, 'left out when delaySeconds is given');
-  expect('idempotencyKey', idempotencyKey == null || isText(idempotencyKey, IDEMPOTENCY_KEY_MAX), `1 to ${IDEMPOTENCY_KEY_MAX} characters`);
+  expect(
+    'idempotencyKey',
+    idempotencyKey == null || isText(idempotencyKey, IDEMPOTENCY_KEY_MAX),
+    `1 to ${IDEMPOTENCY_KEY_MAX} characters`,
+  );
   expect(
     'tags',
     tags == null || (tags.length <= TAGS_MAX && tags.every((tag) => isText(tag, TAG_LENGTH_MAX))),

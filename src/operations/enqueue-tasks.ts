@@ -24,7 +24,10 @@ export async function enqueueTasks(
   const prepared = inputs.map((input) => orUserInputError(() => prepareTask(resources, input)));
   const valid = prepared.filter((task): task is NewTask => !(task instanceof UserInputError));
   const inserted = valid.length === 0 ? new Set<string>() : await insertTasks(resources.sql, valid);
-  dispatchNew(resources, valid.filter(({ id }) => inserted.has(id)));
+  dispatchNew(
+    resources,
+    valid.filter(({ id }) => inserted.has(id)),
+  );
 
   const outcomes: EnqueueOutcome[] = [];
   for (const task of prepared) {

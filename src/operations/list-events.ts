@@ -16,11 +16,16 @@ export interface ListEventsInput {
  *
  * Throws a `UserInputError` with BAD_USER_INPUT for a page or a cursor that can't be.
  */
-export async function listEvents({ sql }: ServiceResources, { taskId, first, after }: ListEventsInput): Promise<Page<TaskEvent>> {
+export async function listEvents(
+  { sql }: ServiceResources,
+  { taskId, first, after }: ListEventsInput,
+): Promise<Page<TaskEvent>> {
   const request = toPageRequest({ first, after });
   const cursor = request.after === undefined ? 0 : Number(request.after);
   if (!Number.isSafeInteger(cursor) || cursor < 0) {
-    throw userError('BAD_USER_INPUT', `expected after to be a cursor of this list, got: ${JSON.stringify(after)}`, ['after']);
+    throw userError('BAD_USER_INPUT', `expected after to be a cursor of this list, got: ${JSON.stringify(after)}`, [
+      'after',
+    ]);
   }
   const history = await readHistory(sql, taskId, cursor, request.size + 1);
   return toPage(history?.events ?? [], request);

@@ -35,15 +35,18 @@ export async function listTasks(resources: ServiceResources, input: ListTasksInp
 
 function requireCursor(argument: string, cursor: string | undefined): void {
   if (cursor === undefined || isId(cursor)) return;
-  throw userError('BAD_USER_INPUT', `expected ${argument} to be a cursor of this list, got: ${JSON.stringify(cursor)}`, [
-    argument,
-  ]);
+  throw userError(
+    'BAD_USER_INPUT',
+    `expected ${argument} to be a cursor of this list, got: ${JSON.stringify(cursor)}`,
+    [argument],
+  );
 }
 
 function requireSearch(search: string | undefined): void {
   if (search === undefined || [...search].length >= SEARCH_MIN) return;
-  throw userError('BAD_USER_INPUT', `expected search to have at least ${SEARCH_MIN} characters, got: ${JSON.stringify(search)}`, [
-    'filter',
-    'search',
-  ]);
+  throw userError(
+    'BAD_USER_INPUT',
+    `expected search to have at least ${SEARCH_MIN} characters, got: ${JSON.stringify(search)}`,
+    ['filter', 'search'],
+  );
 }

@@ -16,7 +16,11 @@ const USER_ID_MAX = 2 ** 31 - 1;
 export async function createUser({ orm }: ServiceResources, input: { email: string; name: string }): Promise<UserRow> {
   const parsed = newUser.safeParse(input);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ message, path }) => ({ code: 'USER_INVALID', message, path: path.map(String) }));
+    const problems = parsed.error.issues.map(({ message, path }) => ({
+      code: 'USER_INVALID',
+      message,
+      path: path.map(String),
+    }));
     throw new UserInputError(problems as [(typeof problems)[number]]);
   }
   try {
@@ -26,7 +30,9 @@ export async function createUser({ orm }: ServiceResources, input: { email: stri
     return user;
   } catch (error) {
     if (!(error instanceof UniqueConstraintViolationException)) throw error;
-    throw userError('EMAIL_TAKEN', `expected an email address that no user has, got: ${JSON.stringify(input.email)}`, ['email']);
+    throw userError('EMAIL_TAKEN', `expected an email address that no user has, got: ${JSON.stringify(input.email)}`, [
+      'email',
+    ]);
   }
 }
 
@@ -46,11 +52,9 @@ export async function listUsers({ orm }: ServiceResources, input: PageInput): Pr
   const below = cursorOf('after', request.after);
   const above = cursorOf('before', request.before);
   const id = { ...(below === undefined ? {} : { $lt: below }), ...(above === undefined ? {} : { $gt: above }) };
-  const users = await orm.em.fork().find(
-    User,
-    { id },
-    { orderBy: { id: request.backward ? 'asc' : 'desc' }, limit: request.size + 1 },
-  );
+  const users = await orm.em
+    .fork()
+    .find(User, { id }, { orderBy: { id: request.backward ? 'asc' : 'desc' }, limit: request.size + 1 });
   return toPage(users, request);
 }
 
@@ -58,5 +62,9 @@ function cursorOf(argument: string, cursor: string | undefined): number | undefi
   if (cursor === undefined) return undefined;
   const id = Number(cursor);
   if (Number.isInteger(id) && id >= 0 && id <= USER_ID_MAX) return id;
-  throw userError('BAD_USER_INPUT', `expected ${argument} to be a cursor of this list, got: ${JSON.stringify(cursor)}`, [argument]);
+  throw userError(
+    'BAD_USER_INPUT',
+    `expected ${argument} to be a cursor of this list, got: ${JSON.stringify(cursor)}`,
+    [argument],
+  );
 }

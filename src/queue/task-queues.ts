@@ -51,9 +51,14 @@ export class TaskQueues {
   /** Takes a task's job away unless it is being worked on. Does nothing when Redis is away: the job is harmless. */
   async remove(queue: string, id: string): Promise<void> {
     if (!this.available) return;
-    await this.#queue(queue).remove(id).catch((error: Error) => {
-      this.#options.logger.debug({ taskId: id, error: error.message }, 'the job of an ended task stays until a worker sees it');
-    });
+    await this.#queue(queue)
+      .remove(id)
+      .catch((error: Error) => {
+        this.#options.logger.debug(
+          { taskId: id, error: error.message },
+          'the job of an ended task stays until a worker sees it',
+        );
+      });
   }
 
   async close(): Promise<void> {

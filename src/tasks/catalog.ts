@@ -27,7 +27,9 @@ export class TaskCatalog {
     this.contracts = contracts;
     this.#byName = new Map(contracts.map((contract) => [contract.name, contract]));
     if (this.#byName.size < contracts.length) {
-      throw new TypeError(`expected the names of the tasks to differ, got: ${contracts.map(({ name }) => name).join(', ')}`);
+      throw new TypeError(
+        `expected the names of the tasks to differ, got: ${contracts.map(({ name }) => name).join(', ')}`,
+      );
     }
   }
 

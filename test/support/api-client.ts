@@ -106,7 +106,12 @@ export class ApiClient {
   }
 
   openSocket(options: Partial<ClientOptions> = {}): Client {
-    return createClient({ url: this.url.replace(/^http/, 'ws'), webSocketImpl: WebSocket, retryAttempts: 0, ...options });
+    return createClient({
+      url: this.url.replace(/^http/, 'ws'),
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+      ...options,
+    });
   }
 }
 
@@ -143,7 +148,10 @@ export class Watch {
 
   async #collect(variables: Record<string, unknown>): Promise<WatchedEvent[]> {
     try {
-      for await (const { data, errors } of this.client.iterate<{ taskEvents: WatchedEvent }>({ query: TASK_EVENTS, variables })) {
+      for await (const { data, errors } of this.client.iterate<{ taskEvents: WatchedEvent }>({
+        query: TASK_EVENTS,
+        variables,
+      })) {
         if (errors) throw new Error(`the stream answered: ${JSON.stringify(errors)}`);
         if (data) this.events.push(data.taskEvents);
         for (const wake of this.#listeners) wake();
@@ -160,7 +168,11 @@ const UPLOAD = `mutation ($file: File!) {
 }`;
 
 /** Uploads as the GraphQL multipart request specification says; answers the payload. */
-export async function upload(url: string, content: string | Uint8Array<ArrayBuffer>, name = 'file.txt'): Promise<Reply['data']> {
+export async function upload(
+  url: string,
+  content: string | Uint8Array<ArrayBuffer>,
+  name = 'file.txt',
+): Promise<Reply['data']> {
   const form = new FormData();
   form.set('operations', JSON.stringify({ query: UPLOAD, variables: { file: null } }));
   form.set('map', JSON.stringify({ 0: ['variables.file'] }));

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const PROJECT = join(import.meta.dirname, '..', '..');
@@ -29,14 +29,14 @@ export class ManagedProcess implements AsyncDisposable {
   readonly #ready: Promise<{ url?: string }>;
   readonly #listeners = new Set<(line: LogLine) => void>();
 
-  /** Runs a script of the project with the given environment and nothing of this process's own but what Node needs. */
+  /** Runs a script (below the project, or anywhere by its absolute path) with the given environment and nothing of this process's own but what Node needs. */
   constructor(script: string, environment: Record<string, string>, args: readonly string[] = []) {
-    this.#child = spawn(process.execPath, [join(PROJECT, script), ...args], {
+    this.#child = spawn(process.execPath, [resolve(PROJECT, script), ...args], {
       cwd: PROJECT,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
-    this.exited = once(this.#child, 'close').then(([code, signal]) => ({ code, signal }) as Exit);
+    this.exited = once(this.#child, 'close').then(([code, signal]): Exit => ({ code, signal }));
     this.#ready = once(this.#child, 'message').then(([message]) => message as { url?: string });
     this.#ready.catch(() => undefined);
     if (this.#child.stdout) createInterface(this.#child.stdout).on('line', (text) => this.#read(text));

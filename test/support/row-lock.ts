@@ -22,12 +22,10 @@ export async function holdRowLock(databaseUrl: string, table: string): Promise<R
     release,
     async untilWaitedFor(sessions) {
       for (;;) {
-        const [row] = await orm.em
-          .fork()
-          .execute<[{ waiting: number }]>(
-            `select count(*)::int as waiting from pg_stat_activity
+        const [row] = await orm.em.fork().execute<[{ waiting: number }]>(
+          `select count(*)::int as waiting from pg_stat_activity
              where datname = current_database() and wait_event_type = 'Lock'`,
-          );
+        );
         if (row.waiting >= sessions) return;
       }
     },

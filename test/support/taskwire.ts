@@ -31,7 +31,11 @@ export class Taskwire implements AsyncDisposable {
 
   /** Starts a script without waiting for it. */
   spawn(script: string, environment: Record<string, string> = {}, args: readonly string[] = []): ManagedProcess {
-    const started = new ManagedProcess(script, { ...this.environment, ...environment }, args);
+    return this.track(new ManagedProcess(script, { ...this.environment, ...environment }, args));
+  }
+
+  /** Ends a process when the test ends, if it has not ended by then. */
+  track(started: ManagedProcess): ManagedProcess {
     this.#processes.push(started);
     return started;
   }

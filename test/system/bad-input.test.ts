@@ -57,7 +57,8 @@ test('unknown tasks, wrong options and what Postgres cannot store are user error
 test('an idempotency key gives the same task again, and is refused with another input', async ({ taskwire }) => {
   const { client } = await taskwire.startApi();
   const enqueue = async (payload: unknown) =>
-    (await client.request(ENQUEUE, { input: { name: 'countdown', payload, options: { idempotencyKey: 'once' } } })).enqueueTask;
+    (await client.request(ENQUEUE, { input: { name: 'countdown', payload, options: { idempotencyKey: 'once' } } }))
+      .enqueueTask;
 
   const first = await enqueue({ steps: 1, stepMs: 0 });
   const same = await enqueue({ stepMs: 0, steps: 1 });
@@ -75,7 +76,10 @@ test('unknown ids are null or a user error', async ({ taskwire }) => {
   for (const id of [UNKNOWN_ID, 'nonsense', '']) {
     expect(await client.task(id)).toBeNull();
     for (const mutation of ['cancelTask', 'retryTask']) {
-      const reply = await client.request(`mutation ($id: ID!) { ${mutation}(id: $id) { task { id } userErrors { code path } } }`, { id });
+      const reply = await client.request(
+        `mutation ($id: ID!) { ${mutation}(id: $id) { task { id } userErrors { code path } } }`,
+        { id },
+      );
       expect(reply[mutation]).toEqual({ task: null, userErrors: [{ code: 'TASK_NOT_FOUND', path: ['id'] }] });
     }
   }
@@ -86,14 +90,16 @@ test('broken requests are errors that say what is wrong, and the server stays up
   const { client } = await taskwire.startApi();
   const post = async (body: string, type = 'application/json') => {
     const response = await fetch(client.url, { method: 'POST', headers: { 'content-type': type }, body });
-    return { status: response.status, body: (await response.json()) as any };
+    return { status: response.status, body: await response.json() };
   };
 
   const malformed = await post('{"query": "{ tasks');
   const empty = await post('');
   const notGraphql = await post(JSON.stringify({ query: '{ tasks(' }));
   const unknownField = await post(JSON.stringify({ query: '{ nonsense }' }));
-  const wrongType = await post(JSON.stringify({ query: 'mutation { enqueueCountdown(input: { steps: "a" }) { task { id } } }' }));
+  const wrongType = await post(
+    JSON.stringify({ query: 'mutation { enqueueCountdown(input: { steps: "a" }) { task { id } } }' }),
+  );
   const tooMany = await client.send('{ tasks(first: 101) { edges { cursor } } }');
   const badCursor = await client.send('{ tasks(first: 1, after: "x") { edges { cursor } } }');
   const shortSearch = await client.send('{ tasks(filter: { search: "ab" }) { edges { cursor } } }');
@@ -102,7 +108,8 @@ test('broken requests are errors that say what is wrong, and the server stays up
   for (const { body } of [malformed, empty, notGraphql]) expect(body.errors[0].message).not.toBe('');
   for (const { body } of [unknownField, wrongType]) expect(body.errors[0].extensions.code).toBe('BAD_USER_INPUT');
   expect(unknownField.body.errors[0].message).toContain('nonsense');
-  for (const { errors } of [tooMany, badCursor, shortSearch]) expect(errors?.[0]?.extensions?.code).toBe('BAD_USER_INPUT');
+  for (const { errors } of [tooMany, badCursor, shortSearch])
+    expect(errors?.[0]?.extensions?.code).toBe('BAD_USER_INPUT');
   await expectNoTasks(client);
 });
 
@@ -147,15 +154,20 @@ test('a database task for an unknown user fails for good with USER_NOT_FOUND', a
 test('users with a wrong or a taken address are user errors', async ({ taskwire }) => {
   const { client } = await taskwire.startApi();
   const create = async (email: string, name: string) =>
-    (await client.request(
-      'mutation ($input: CreateUserInput!) { createUser(input: $input) { user { id } userErrors { code path } } }',
-      { input: { email, name } },
-    )).createUser;
+    (
+      await client.request(
+        'mutation ($input: CreateUserInput!) { createUser(input: $input) { user { id } userErrors { code path } } }',
+        { input: { email, name } },
+      )
+    ).createUser;
 
   const created = await create('ada@example.com', 'Ada');
 
   expect(created.userErrors).toEqual([]);
-  expect(await create('ada@example.com', 'Ada')).toEqual({ user: null, userErrors: [{ code: 'EMAIL_TAKEN', path: ['email'] }] });
+  expect(await create('ada@example.com', 'Ada')).toEqual({
+    user: null,
+    userErrors: [{ code: 'EMAIL_TAKEN', path: ['email'] }],
+  });
   expect((await create('ada', '')).userErrors).toEqual([
     { code: 'USER_INVALID', path: ['email'] },
     { code: 'USER_INVALID', path: ['name'] },

@@ -2,7 +2,10 @@ import { expect } from 'vitest';
 import type { ApiClient } from '../support/api-client.ts';
 import { test } from '../support/taskwire.ts';
 
-test('a task cancelled before it starts never runs, also without Redis and without a worker', async ({ isolated, services }) => {
+test('a task cancelled before it starts never runs, also without Redis and without a worker', async ({
+  isolated,
+  services,
+}) => {
   const { client } = await isolated.startApi();
   const id = await client.enqueue('noop');
   const watch = client.watch(id, { after: 0 });

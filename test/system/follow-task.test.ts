@@ -91,7 +91,7 @@ test('a client whose socket was cut resumes after its last sequence', async ({ t
   const seen = [...cut.sequences];
 
   cut.client.terminate();
-  await expect(cut.completed).rejects.toThrow();
+  await expect(cut.completed).rejects.toMatchObject({ code: 4499 });
   const resumed = await client.watch(id, { after: Math.max(...seen) }).completed;
 
   expect([...seen, ...sequencesOf(resumed)]).toEqual(Array.from({ length: 13 }, (_, index) => index + 1));

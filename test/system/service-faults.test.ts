@@ -8,7 +8,10 @@ test('500 tasks waiting and running survive FLUSHALL, with each effect once', as
   const { client } = await isolated.startApi();
   await isolated.startWorker({ CONCURRENCY: '5' });
   const users = await Promise.all(Array.from({ length: 10 }, (_, at) => client.createUser(`u${at}@x.io`)));
-  const running = await client.enqueueMany('countdown', Array(10).fill({ steps: 10, stepMs: 100 }));
+  const running = await client.enqueueMany(
+    'countdown',
+    Array.from({ length: 10 }, () => ({ steps: 10, stepMs: 100 })),
+  );
   await client.watch(running[0] ?? '').until(({ type }) => type === 'PROGRESS');
   const waiting = await client.enqueueMany(
     'update-user-stats',
@@ -22,11 +25,16 @@ test('500 tasks waiting and running survive FLUSHALL, with each effect once', as
 
   expect(new Set(ends.map(({ state }) => state))).toEqual(new Set(['SUCCESS']));
   for (const id of users) {
-    expect((await client.request('query ($id: Int!) { user(id: $id) { loginCount } }', { id })).user.loginCount).toBe(49);
+    expect((await client.request('query ($id: Int!) { user(id: $id) { loginCount } }', { id })).user.loginCount).toBe(
+      49,
+    );
   }
 });
 
-test('a task is accepted within two seconds while Redis is stopped and runs when it is back', async ({ isolated, services }) => {
+test('a task is accepted within two seconds while Redis is stopped and runs when it is back', async ({
+  isolated,
+  services,
+}) => {
   const { client } = await isolated.startApi();
   const worker = await isolated.startWorker();
   await client.finished(await client.enqueue('noop'));
@@ -57,7 +65,10 @@ test('an API and a worker that start before Redis work when it comes', async ({ 
   expect((await client.finished(id)).state).toBe('SUCCESS');
 });
 
-test('while Postgres is stopped the API says so within five seconds, and recovers by itself', async ({ isolated, services }) => {
+test('while Postgres is stopped the API says so within five seconds, and recovers by itself', async ({
+  isolated,
+  services,
+}) => {
   const { client } = await isolated.startApi();
   await isolated.startWorker();
   const id = await client.enqueue('countdown', { steps: 10, stepMs: 200 });

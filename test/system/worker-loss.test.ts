@@ -7,7 +7,10 @@ test('tasks of a killed worker are finished by another, their effects once', asy
   const doomed = await taskwire.startWorker();
   const users = await Promise.all(['a@x.io', 'b@x.io', 'c@x.io'].map((email) => client.createUser(email)));
   await using lock = await holdRowLock(world.databaseUrl, 'app_user');
-  const ids = await client.enqueueMany('update-user-stats', [...users, ...users].map((userId) => ({ userId })));
+  const ids = await client.enqueueMany(
+    'update-user-stats',
+    [...users, ...users].map((userId) => ({ userId })),
+  );
   await lock.untilWaitedFor(ids.length);
 
   await doomed.kill();
@@ -18,7 +21,9 @@ test('tasks of a killed worker are finished by another, their effects once', asy
   expect(ends.map(({ state }) => state)).toEqual(ids.map(() => 'SUCCESS'));
   expect(ends.map(({ attempt }) => attempt)).toEqual(ids.map(() => 2));
   for (const id of users) {
-    expect((await client.request('query ($id: Int!) { user(id: $id) { loginCount } }', { id })).user.loginCount).toBe(2);
+    expect((await client.request('query ($id: Int!) { user(id: $id) { loginCount } }', { id })).user.loginCount).toBe(
+      2,
+    );
   }
   expect((await rescuer.stop()).code).toBe(0);
 });
@@ -43,7 +48,10 @@ test('a paused worker whose task was finished elsewhere wakes up and changes not
   expect(await client.task(id)).toEqual(finished);
 });
 
-test('a worker paused in its transaction holds up nobody and its transaction is undone', async ({ taskwire, world }) => {
+test('a worker paused in its transaction holds up nobody and its transaction is undone', async ({
+  taskwire,
+  world,
+}) => {
   const { client } = await taskwire.startApi();
   const paused = await taskwire.startWorker();
   const userId = await client.createUser('a@x.io');
@@ -60,5 +68,7 @@ test('a worker paused in its transaction holds up nobody and its transaction is 
   await paused.waitForLine(({ msg, taskId }) => taskId === id && msg.includes('no longer current'));
 
   expect(end).toMatchObject({ state: 'SUCCESS', attempt: 2, result: { userId, loginCount: 1 } });
-  expect((await client.request('query ($id: Int!) { user(id: $id) { loginCount } }', { id: userId })).user.loginCount).toBe(1);
+  expect(
+    (await client.request('query ($id: Int!) { user(id: $id) { loginCount } }', { id: userId })).user.loginCount,
+  ).toBe(1);
 });

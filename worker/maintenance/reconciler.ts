@@ -98,7 +98,7 @@ export class Reconciler {
 
   async #dispatchFrom(from: OpenTaskCursor): Promise<number> {
     let missing = 0;
-    for (let cursor: OpenTaskCursor | undefined = from; cursor; ) {
+    for (let cursor: OpenTaskCursor | undefined = from; cursor;) {
       const tasks = await listOpenTasks(this.#options.sql, cursor, PAGE);
       missing += await this.#options.queues.addMissing(tasks);
       const last = tasks.at(-1);

@@ -1,5 +1,5 @@
 import type { TaskProgress } from '../../core/progress.ts';
-import type { TaskError, TaskEvent, TaskEventType } from '../../core/task-event.ts';
+import type { TaskError, TaskEvent } from '../../core/task-event.ts';
 import { isTerminal, type TaskState } from '../../core/task-state.ts';
 import { isoUtc, type Sql, statement } from '../sql.ts';
 
@@ -99,9 +99,7 @@ function snapshotOf(taskId: string, row: LifeRow): TaskEvent {
   return { taskId, sequence, type: 'SNAPSHOT', at, state, attempt, progress, result, error };
 }
 
-const READ_SEQUENCES = statement(
-  'select id as "taskId", sequence from task where id = any ($1::uuid[])',
-);
+const READ_SEQUENCES = statement('select id as "taskId", sequence from task where id = any ($1::uuid[])');
 
 /** The newest sequence of each task; tasks that are gone are left out. */
 export function readSequences(sql: Sql, ids: readonly string[]): Promise<{ taskId: string; sequence: number }[]> {

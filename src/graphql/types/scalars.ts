@@ -8,7 +8,8 @@ const dateTime = z.iso.datetime({ offset: true });
 /** Adds DateTime, JSON and File. */
 export function addScalars(builder: Builder): void {
   builder.scalarType('DateTime', {
-    description: 'A moment in ISO 8601 with its offset, e.g. `2026-01-31T12:00:00.000Z`; answered in UTC with milliseconds.',
+    description:
+      'A moment in ISO 8601 with its offset, e.g. `2026-01-31T12:00:00.000Z`; answered in UTC with milliseconds.',
     specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
     parseValue: parseDateTime,
     serialize: (value) => new Date(value).toISOString(),

@@ -10,8 +10,12 @@ export function addTaskDefinition(builder: Builder, catalog: TaskCatalog): void 
       name: t.exposeString('name', { description: 'What `enqueueTask` names it by.' }),
       description: t.exposeString('description', { description: 'What it does.' }),
       queue: t.exposeString('queue', { description: 'The queue of its tasks unless their options say otherwise.' }),
-      priority: t.exposeInt('priority', { description: 'The priority of its tasks unless their options say otherwise.' }),
-      maxAttempts: t.exposeInt('attempts', { description: 'The attempts of its tasks unless their options say otherwise.' }),
+      priority: t.exposeInt('priority', {
+        description: 'The priority of its tasks unless their options say otherwise.',
+      }),
+      maxAttempts: t.exposeInt('attempts', {
+        description: 'The attempts of its tasks unless their options say otherwise.',
+      }),
       inputSchema: t.field({
         type: 'JSON',
         description: 'JSON Schema of the payload.',

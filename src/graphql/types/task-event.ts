@@ -31,20 +31,25 @@ function addObject(builder: Builder): void {
     description: 'Something that happened to a task.',
     fields: (t) => ({
       sequence: t.exposeInt('sequence', {
-        description: 'Counts the events of the task: 1, 2, 3 … without a hole. A snapshot has that of the newest event.',
+        description:
+          'Counts the events of the task: 1, 2, 3 … without a hole. A snapshot has that of the newest event.',
       }),
       type: t.expose('type', { type: 'TaskEventType', description: 'What happened.' }),
       at: t.expose('at', { type: 'DateTime', description: 'When it happened.' }),
       state: t.expose('state', { type: 'TaskState', description: 'The state of the task after it.' }),
       attempt: t.exposeInt('attempt', { description: 'The number of the attempt; 0 before the first.' }),
       progress: t.expose('progress', { type: 'TaskProgress', nullable: true, description: 'How far the task was.' }),
-      message: t.exposeString('message', { nullable: true, description: 'The text of a log line, or why a task was cancelled.' }),
+      message: t.exposeString('message', {
+        nullable: true,
+        description: 'The text of a log line, or why a task was cancelled.',
+      }),
       result: t.expose('result', { type: 'JSON', nullable: true, description: 'The result, on SUCCESS.' }),
       error: t.expose('error', { type: 'TaskError', nullable: true, description: 'The error, on RETRY and FAILURE.' }),
       task: t.field({
         type: 'Task',
         description: 'The task as it is now.',
-        resolve: async ({ taskId }, _args, { loadTask }) => (await loadTask(taskId)) ?? Promise.reject(taskGone(taskId)),
+        resolve: async ({ taskId }, _args, { loadTask }) =>
+          (await loadTask(taskId)) ?? Promise.reject(taskGone(taskId)),
       }),
     }),
   });
@@ -58,8 +63,13 @@ function addSubscription(builder: Builder): void {
         'What happens to a task, live and without a hole: first a SNAPSHOT, or with `after` every event that came after it; then what follows. Ends after the terminal event. Unknown id: error TASK_NOT_FOUND.',
       args: {
         id: t.arg.id({ required: true, description: 'The id of the task.' }),
-        after: t.arg.int({ description: 'The sequence of the last event that the client has; whoever reconnects gives it.' }),
-        types: t.arg({ type: ['TaskEventType'], description: 'Leaves the others out; SNAPSHOT and the terminal event always come.' }),
+        after: t.arg.int({
+          description: 'The sequence of the last event that the client has; whoever reconnects gives it.',
+        }),
+        types: t.arg({
+          type: ['TaskEventType'],
+          description: 'Leaves the others out; SNAPSHOT and the terminal event always come.',
+        }),
       },
       subscribe: (_root, args, { resources }) => watchTask(resources, args),
       resolve: (event) => event,

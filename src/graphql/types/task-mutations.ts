@@ -19,10 +19,14 @@ function addOptions(builder: Builder): void {
   builder.inputType('EnqueueOptions', {
     description: 'How a task is to be run, where that differs from its definition.',
     fields: (t) => ({
-      idempotencyKey: t.string({ description: 'The same key gives the same task, however often it is sent; 1 to 200 characters.' }),
+      idempotencyKey: t.string({
+        description: 'The same key gives the same task, however often it is sent; 1 to 200 characters.',
+      }),
       queue: t.string({ description: 'The queue, in kebab-case.' }),
       priority: t.int({ description: '0 runs first, 9 last.' }),
-      delaySeconds: t.float({ description: 'It does not start before so many seconds from now; not together with runAt.' }),
+      delaySeconds: t.float({
+        description: 'It does not start before so many seconds from now; not together with runAt.',
+      }),
       runAt: t.field({ type: 'DateTime', description: 'It does not start before; not together with delaySeconds.' }),
       tags: t.stringList({ description: 'Labels to find it by; at most 20 of 1 to 100 characters.' }),
       maxAttempts: t.int({ description: 'How many attempts it may have that fail, 1 to 100.' }),
@@ -35,7 +39,9 @@ function addPayloads(builder: Builder): void {
     description: 'The enqueued task, or why there is none.',
     fields: (t) => ({
       task: t.expose('task', { type: 'Task', nullable: true, description: 'The task.' }),
-      duplicate: t.exposeBoolean('duplicate', { description: 'Whether an earlier call with the same idempotency key made it.' }),
+      duplicate: t.exposeBoolean('duplicate', {
+        description: 'Whether an earlier call with the same idempotency key made it.',
+      }),
       userErrors: t.expose('userErrors', { type: ['UserError'], description: 'What is wrong with the input.' }),
     }),
   });
@@ -72,7 +78,10 @@ function addEnqueue(builder: Builder): void {
         'Enqueues at most 1000 tasks, the valid ones in one transaction, and answers for each in their order. More is the error BAD_USER_INPUT.',
       args: { inputs: t.arg({ type: [enqueueTaskInput], required: true, description: 'The tasks.' }) },
       resolve: async (_root, { inputs }, { resources, owner }) => {
-        const outcomes = await enqueueTasks(resources, inputs.map((input) => ({ ...input, owner })));
+        const outcomes = await enqueueTasks(
+          resources,
+          inputs.map((input) => ({ ...input, owner })),
+        );
         return Promise.all(
           outcomes.map((outcome) =>
             withUserErrors(NOT_ENQUEUED, async () => {

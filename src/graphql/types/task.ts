@@ -42,14 +42,26 @@ function addInterface(builder: Builder, resolveType: (task: TaskRow) => string):
         nullable: true,
         description: 'How its newest failed attempt failed; null when none did, and after SUCCESS.',
       }),
-      progress: t.expose('progress', { type: 'TaskProgress', nullable: true, description: 'Its newest progress report.' }),
+      progress: t.expose('progress', {
+        type: 'TaskProgress',
+        nullable: true,
+        description: 'Its newest progress report.',
+      }),
       attempt: t.exposeInt('attempt', { description: 'The number of its newest attempt; 0 before the first.' }),
       maxAttempts: t.exposeInt('maxAttempts', { description: 'How many attempts it may have that fail.' }),
       tags: t.exposeStringList('tags', { description: 'The labels that it was enqueued with.' }),
       sequence: t.exposeInt('sequence', { description: 'The sequence of its newest event.' }),
       createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was enqueued.' }),
-      runAt: t.expose('runAt', { type: 'DateTime', nullable: true, description: 'It does not start before; null: at once.' }),
-      startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When its first attempt started.' }),
+      runAt: t.expose('runAt', {
+        type: 'DateTime',
+        nullable: true,
+        description: 'It does not start before; null: at once.',
+      }),
+      startedAt: t.expose('startedAt', {
+        type: 'DateTime',
+        nullable: true,
+        description: 'When its first attempt started.',
+      }),
       finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it reached its end.' }),
       events: t.field({
         type: eventConnection,
@@ -95,7 +107,9 @@ function addQueries(builder: Builder): void {
       {
         type: 'Task',
         description: 'Tasks, newest first; a cursor is the id of a task.',
-        args: { filter: t.arg({ type: 'TaskFilter', description: 'What the list is narrowed to; all tasks when left out.' }) },
+        args: {
+          filter: t.arg({ type: 'TaskFilter', description: 'What the list is narrowed to; all tasks when left out.' }),
+        },
         resolve: async (_root, { filter, ...page }, { resources }) =>
           toConnection(await listTasks(resources, { ...page, filter: toFilter(filter ?? {}) }), ({ id }) => id),
       },

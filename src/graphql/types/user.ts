@@ -36,7 +36,8 @@ function addQueries(builder: Builder): void {
       {
         type: 'User',
         description: 'Users, newest first; a cursor is the id of a user.',
-        resolve: async (_root, page, { resources }) => toConnection(await listUsers(resources, page), ({ id }) => String(id)),
+        resolve: async (_root, page, { resources }) =>
+          toConnection(await listUsers(resources, page), ({ id }) => String(id)),
       },
       { name: 'UserConnection', description: 'A page of users.' },
       { name: 'UserEdge', description: 'A user and the cursor of it.' },

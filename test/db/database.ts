@@ -1,0 +1,141 @@
+import { pino } from 'pino';
+import { newId, timeOfId } from '../../src/core/ids.ts';
+import type { TaskEvent } from '../../src/core/task-event.ts';
+import { openOrm, type Orm } from '../../src/db/orm.ts';
+import { poolSql, type Sql, type Statement } from '../../src/db/sql.ts';
+import { type ClaimedTask, claimTasks } from '../../src/db/statements/claim-tasks.ts';
+import { insertTasks, type NewTask } from '../../src/db/statements/insert-tasks.ts';
+import { readHistory } from '../../src/db/statements/read-history.ts';
+import { type SettledTask, settleAttempts, type Settlement } from '../../src/db/statements/settle-attempts.ts';
+import { test as base } from '../support/world.ts';
+
+/** A database of the test's own, and how to get a task to where a test needs it. */
+export interface Database {
+  orm: Orm;
+  sql: Sql;
+  /** Runs any statement. */
+  run<Row extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** Inserts a task, PENDING unless it starts at once. */
+  enqueue(given?: Partial<NewTask>): Promise<NewTask>;
+  /** Claims a task for the worker `worker-1`; fails the test when it can't be claimed. */
+  start(id: string, worker?: string): Promise<ClaimedTask>;
+  /** Ends an attempt; undefined when it was fenced off. */
+  settle(
+    given: Partial<Settlement> & Pick<Settlement, 'taskId' | 'attempt' | 'state'>,
+  ): Promise<SettledTask | undefined>;
+  /** All events of a task. */
+  history(id: string): Promise<TaskEvent[]>;
+  /** The row of a task. */
+  row(id: string): Promise<Record<string, unknown>>;
+  /** Which of the narrow tables have a row of the task: `open`, `claim`, and the states of `outcome`. */
+  standing(id: string): Promise<string[]>;
+}
+
+/** The tests' `test` with a migrated database of the test's own. */
+export const test = base.extend('database', async ({ world }, { onCleanup }): Promise<Database> => {
+  const logger = pino({ level: 'silent' });
+  const orm = await openOrm({ databaseUrl: world.databaseUrl, applicationName: 'test', poolSize: 20, logger });
+  onCleanup(() => orm.close(true));
+  return openDatabase(orm);
+});
+
+function openDatabase(orm: Orm): Database {
+  const sql = poolSql(orm);
+  const run = <Row extends object>(text: string, values: readonly unknown[] = []) => sql.query<Row>({ text }, values);
+  return {
+    orm,
+    sql,
+    run,
+    async enqueue(given) {
+      const task = newTask(given);
+      await insertTasks(sql, [task]);
+      return task;
+    },
+    async start(id, worker = 'worker-1') {
+      const [claimed] = await claimTasks(sql, [id], worker, ANY_NAME);
+      if (!claimed) throw new Error(`expected to claim task ${id}, but it was not there for it`);
+      return claimed;
+    },
+    async settle(given) {
+      const [settled] = await settleAttempts(sql, [settlement(given)]);
+      return settled;
+    },
+    history: (id) => readAll(sql, id),
+    async row(id) {
+      const [row] = await run('select * from task where id = $1', [id]);
+      if (!row) throw new Error(`expected a task with the id ${id}, got none`);
+      return row;
+    },
+    standing: async (id) => {
+      const rows = await run<{ place: string }>(STANDING, [id]);
+      return rows.map(({ place }) => place);
+    },
+  };
+}
+
+const STANDING = `
+  select 'open' as place from open_task where task_id = $1
+  union all select 'claim' from task_claim where task_id = $1
+  union all select state from task_outcome where task_id = $1`;
+
+/** The names that {@link newTask}s have. */
+export const ANY_NAME = ['noop', 'countdown'];
+
+/** A task as an operation would make it. */
+export function newTask(given: Partial<NewTask> = {}): NewTask {
+  const id = given.id ?? newId();
+  return {
+    id,
+    name: 'noop',
+    queue: 'diagnostics',
+    priority: 5,
+    input: {},
+    maxAttempts: 3,
+    tags: [],
+    owner: '',
+    idempotencyKey: null,
+    createdAt: new Date(timeOfId(id)),
+    runAt: null,
+    ...given,
+  };
+}
+
+/** The end of an attempt. */
+export function settlement(given: Partial<Settlement> & Pick<Settlement, 'taskId' | 'attempt' | 'state'>): Settlement {
+  return { result: null, error: null, delayMs: 0, lost: false, ...given };
+}
+
+/** Pages of three, so that their seams are tried too. */
+async function readAll(sql: Sql, id: string): Promise<TaskEvent[]> {
+  const events: TaskEvent[] = [];
+  for (let more = true; more;) {
+    const history = await readHistory(sql, id, events.at(-1)?.sequence ?? 0, 3);
+    events.push(...(history?.events ?? []));
+    more = history?.more ?? false;
+  }
+  return events;
+}
+
+/** Resolves when so many sessions of the database wait for a lock. */
+export async function untilWaiting({ run }: Database, sessions: number): Promise<void> {
+  for (;;) {
+    const [waiting] = await run<{ count: number }>(`select count(*)::int as count from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`);
+    if ((waiting?.count ?? 0) >= sessions) return;
+  }
+}
+
+/** 1, 2, 3 … n: the sequences that n events must have. */
+export function upTo(n: number): number[] {
+  return Array.from({ length: n }, (_, index) => index + 1);
+}
+
+/** An `Sql` that tells each statement to `before` first, which may do something in between. */
+export function watchedSql(sql: Sql, before: (statement: Statement, values: readonly unknown[]) => unknown): Sql {
+  return {
+    async query(statement, values) {
+      await before(statement, values);
+      return sql.query(statement, values);
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect } from 'vitest';
+import { configVariables } from '../src/config.ts';
+import { ApiClient } from './support/api-client.ts';
+import { ManagedProcess } from './support/managed-process.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
+import { test } from './support/taskwire.ts';
+
+const PROJECT = join(import.meta.dirname, '..');
+const README = await readFile(join(PROJECT, 'README.md'), 'utf8');
+
+test('the operations in README give what README shows', async ({ taskwire }) => {
+  const { client } = await taskwire.startApi();
+  await taskwire.startWorker();
+  const [enqueue, subscription, query, invalid] = blocks('graphql');
+  const [enqueued, events] = blocks('json');
+
+  const created = await client.request(enqueue ?? '');
+  const { id } = created['enqueueCountdown'].task;
+  const received = await collect(client, subscription ?? '', id);
+  const found = await client.request(query ?? '', { id });
+  const refused = await client.request(invalid ?? '');
+
+  expect(withoutIds(created)).toEqual(withoutIds(JSON.parse(enqueued ?? '')));
+  expect(received).toEqual(
+    (events ?? '')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  );
+  expect(found).toMatchObject({
+    task: { state: 'SUCCESS', output: { steps: 3 } },
+    tasks: { edges: [{ node: { id } }] },
+  });
+  expect(refused['enqueueSendWelcomeEmail'].userErrors.map((error: any) => error.path)).toEqual([['email'], ['name']]);
+});
+
+test('the upload in README works as it is written', async ({ taskwire }) => {
+  const { client } = await taskwire.startApi();
+  const command = blocks('sh').find((block) => block.startsWith('curl')) ?? '';
+
+  const { stdout } = await runShell(command.replace('http://127.0.0.1:4000/graphql', client.url));
+
+  expect(JSON.parse(stdout).data.uploadFile).toMatchObject({
+    file: { size: Buffer.byteLength(README) },
+    userErrors: [],
+  });
+});
+
+test('a task added as README says is enqueued by its own mutation and runs', async ({ taskwire }) => {
+  await using folder = await temporaryFolder();
+  await copyProject(folder.path);
+  for (const block of blocks('ts')) {
+    const path = /^\/\/ (\S+)\n/.exec(block)?.[1] ?? '';
+    await write(folder.path, path, block);
+  }
+  await registerTask(folder.path);
+
+  const api = taskwire.track(new ManagedProcess(join(folder.path, 'src/main.ts'), taskwire.environment));
+  const { url } = await api.ready();
+  const worker = taskwire.track(new ManagedProcess(join(folder.path, 'worker/main.ts'), taskwire.environment));
+  await worker.ready();
+  const client = new ApiClient(url ?? '');
+  const { enqueueCountLetters } = await client.request(
+    'mutation { enqueueCountLetters(input: { text: "Ada, 1815" }) { task { id } userErrors { message } } }',
+  );
+
+  expect(await client.finished(enqueueCountLetters.task.id)).toMatchObject({ type: 'SUCCESS', result: { letters: 3 } });
+});
+
+test('the configuration table in README is the configuration', () => {
+  const rows = configVariables().map(({ name, default: value, description }) => {
+    return `| \`${name}\` | ${value === undefined ? '' : `\`${value}\``} | ${description} |`;
+  });
+
+  for (const row of rows) expect(README).toContain(row);
+});
+
+/** The fenced blocks of a language, in order. */
+function blocks(language: string): string[] {
+  return [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, text]) => text ?? '');
+}
+
+async function collect(client: ApiClient, query: string, id: string): Promise<unknown[]> {
+  const socket = client.openSocket();
+  const events: unknown[] = [];
+  for await (const { data } of socket.iterate<{ taskEvents: unknown }>({ query, variables: { id } })) {
+    events.push(data?.taskEvents);
+  }
+  await socket.dispose();
+  return events;
+}
+
+function withoutIds(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value), (key, inner) => (key === 'id' ? 'id' : inner));
+}
+
+async function runShell(command: string): Promise<{ stdout: string }> {
+  return promisify(execFile)('sh', ['-c', command], { cwd: PROJECT });
+}
+
+async function copyProject(target: string): Promise<void> {
+  for (const part of ['src', 'worker', 'package.json'])
+    await cp(join(PROJECT, part), join(target, part), { recursive: true });
+  await symlink(join(PROJECT, 'node_modules'), join(target, 'node_modules'));
+}
+
+/** What README says in words: the contract into `catalog`, the handler into `handlers`. */
+async function registerTask(folder: string): Promise<void> {
+  await edit(
+    folder,
+    'src/tasks/catalog.ts',
+    (text) =>
+      `import { countLetters } from './text.ts';\n${text.replace('export const catalog = [', 'export const catalog = [\n  countLetters,')}`,
+  );
+  await edit(
+    folder,
+    'worker/handlers/registry.ts',
+    (text) =>
+      `import { countLetters } from './text.ts';\n${text.replace(/(export const handlers[^{]*\{)/, "$1\n  'count-letters': countLetters,")}`,
+  );
+}
+
+async function edit(folder: string, path: string, change: (text: string) => string): Promise<void> {
+  await write(folder, path, change(await readFile(join(folder, path), 'utf8')));
+}
+
+async function write(folder: string, path: string, text: string): Promise<void> {
+  await mkdir(dirname(join(folder, path)), { recursive: true });
+  await writeFile(join(folder, path), text);
+}
