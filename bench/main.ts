@@ -2,14 +2,22 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { type Bench, type BenchPart, openBench } from './bench.ts';
 import { type Part, readOptions, USAGE } from './options.ts';
 import { formatSummary, type Measure } from './report.ts';
+import { benchLatency } from './latency.ts';
+import { benchLists } from './lists.ts';
+import { benchMutations } from './mutations.ts';
+import { benchSockets } from './sockets.ts';
 import { benchTasks } from './tasks.ts';
 
 /**
  * `npm run bench`: measures Taskwire beside what it is built on, in one run. It judges nothing: the exit code is 0 unless
  * something breaks, and 130 after Ctrl-C, which ends everything that was started.
  */
-const BENCH_PARTS: Partial<Record<Part, BenchPart>> = {
+const BENCH_PARTS: Record<Part, BenchPart> = {
   tasks: benchTasks,
+  mutations: benchMutations,
+  latency: benchLatency,
+  sockets: benchSockets,
+  lists: benchLists,
 };
 
 const interrupted = Promise.withResolvers<'interrupted'>();
@@ -40,7 +48,7 @@ async function main(): Promise<number> {
 async function runParts(bench: Bench): Promise<void> {
   printMachine(bench);
   const measures: Measure[] = [];
-  for (const part of bench.options.parts) measures.push(...(await BENCH_PARTS[part]?.(bench) ?? []));
+  for (const part of bench.options.parts) measures.push(...(await BENCH_PARTS[part](bench)));
   console.log(`\n${formatSummary(measures)}\n`);
 }
 

@@ -30,15 +30,16 @@ answerRequests({
     reached = Promise.withResolvers();
   },
   reached: () => reached.promise,
-  /** Publishes so many messages; answers when each was sent, by its number. */
-  async publish({ channel, count, intervalMs }: { channel: string; count: number; intervalMs: number }) {
-    const sent: [string, number][] = [];
-    for (let current = 1; current <= count; current += 1) {
+  /** Publishes so many reports, then an empty message; answers when each was published. */
+  async publish({ channel, reports, intervalMs }: { channel: string; reports: number; intervalMs: number }) {
+    const times: [string, number][] = [];
+    for (let current = 1; current <= reports; current += 1) {
       await delay(intervalMs);
-      sent.push([`${channel}/${current}`, sharedClockMs()]);
-      await redis.publish(channel, JSON.stringify({ current }));
+      times.push([`${reports}/${current}`, sharedClockMs()]);
+      await redis.publish(channel, JSON.stringify({ current, total: reports }));
     }
-    return sent;
+    await redis.publish(channel, '');
+    return times;
   },
 });
 sayReady();

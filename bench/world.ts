@@ -1,6 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { openOrm } from '../src/db/orm.ts';
+import { poolSql, type Sql } from '../src/db/sql.ts';
 import { runStatement, withDatabase } from '../src/dev/administer-postgres.ts';
 import { Child } from './child.ts';
 
@@ -80,6 +83,13 @@ export class World implements AsyncDisposable {
   /** Runs a statement on a connection of its own. */
   query(statement: string, parameters: unknown[] = []): ReturnType<typeof runStatement> {
     return runStatement(this.databaseUrl, statement, parameters);
+  }
+
+  /** Statements on a pool of their own. */
+  async openSql(): Promise<{ sql: Sql; close(): Promise<void> }> {
+    const logger = pino({ level: 'silent' });
+    const orm = await openOrm({ databaseUrl: this.databaseUrl, applicationName: 'taskwire:bench', poolSize: 1, logger });
+    return { sql: poolSql(orm), close: () => orm.close(true) };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -56,7 +56,7 @@ const variables = z.object({
   NODE_ENV: z
     .enum(['development', 'production', 'test'])
     .default('development')
-    .describe('`production` turns GraphiQL, introspection hints and the diagnostic tasks off.'),
+    .describe('`production` turns GraphiQL and the diagnostic tasks off.'),
 });
 
 function url(protocols: string[]) {

@@ -32,7 +32,7 @@ function readConfigOrExit(): ServiceConfig {
     return readServiceConfig();
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    console.error(error.message);
+    process.stderr.write(`${error.message}\n`);
     process.exit(1);
   }
 }
@@ -42,7 +42,7 @@ function listen(server: Server, { port, host }: ServiceConfig): Promise<void> {
   return new Promise((resolve) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const why = error.code === 'EADDRINUSE' ? 'something listens there already' : error.message;
-      console.error(`Cannot listen on port ${port} of ${host}: ${why}. Set PORT (or HOST) to something else.`);
+      process.stderr.write(`Cannot listen on port ${port} of ${host}: ${why}. Set PORT (or HOST) to something else.\n`);
       process.exit(1);
     });
     server.listen(port, host, resolve);

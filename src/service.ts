@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Config, ServiceConfig } from './config.ts';
 import { Batcher } from './core/batcher.ts';
-import { openOrm } from './db/orm.ts';
+import { closeOrm, openOrm } from './db/orm.ts';
 import { poolSql, type Sql } from './db/sql.ts';
 import { insertTasks, type NewTask } from './db/statements/insert-tasks.ts';
 import { isDataError } from './db/unavailable.ts';
@@ -46,7 +46,7 @@ export async function openCoreService(options: CoreServiceOptions): Promise<Core
   const openPool = async (size: number) => {
     const { databaseUrl } = config;
     const pool = await openOrm({ databaseUrl, applicationName, poolSize: size, queryTimeoutMs, logger });
-    opened.defer(() => pool.close(true));
+    opened.defer(() => closeOrm(pool));
     return pool;
   };
   const orm = await openPool(poolSize);

@@ -1,5 +1,5 @@
 import { type Logger, pino } from 'pino';
-import { openOrm } from './orm.ts';
+import { closeOrm, openOrm } from './orm.ts';
 
 /** Any number that no other program locks; two migrations at once wait for each other on it. */
 const MIGRATION_LOCK = 7_450_193;
@@ -19,6 +19,6 @@ export async function migrate({ databaseUrl, logger = pino({ level: 'silent' }) 
       return applied.map(({ name }) => name);
     });
   } finally {
-    await orm.close(true);
+    await closeOrm(orm);
   }
 }

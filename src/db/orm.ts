@@ -7,6 +7,7 @@ import { TaskAttempt } from './entities/task-attempt.ts';
 import { TaskEventEntity } from './entities/task-event.ts';
 import { User } from './entities/user.ts';
 import { Spine } from './migrations/0001-spine.ts';
+import { releaseDeadSessions } from './release-dead-sessions.ts';
 
 export type Orm = MikroORM;
 export type { EntityManager };
@@ -24,7 +25,7 @@ export interface OrmOptions {
   logger: Logger;
 }
 
-/** Connects lazily: neither this call nor a start fails because Postgres is away. Close it with `orm.close(true)`. */
+/** Connects lazily: neither this call nor a start fails because Postgres is away. Close it with {@link closeOrm}. */
 export function openOrm(options: OrmOptions): Promise<Orm> {
   const { databaseUrl, applicationName, poolSize = 10, queryTimeoutMs, logger } = options;
   return MikroORM.init({
@@ -37,10 +38,18 @@ export function openOrm(options: OrmOptions): Promise<Orm> {
       application_name: applicationName,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
+      onPoolCreated: releaseDeadSessions,
       ...(queryTimeoutMs === undefined ? {} : { query_timeout: queryTimeoutMs, statement_timeout: queryTimeoutMs }),
     },
     logger: (message) => logger.debug(message),
     ensureDatabase: false,
     debug: false,
   });
+}
+
+/** Ends all connections; `orm.close()` alone would leave a pool open through which the ORM itself never sent anything. */
+export async function closeOrm(orm: Orm): Promise<void> {
+  const pool = await orm.em.getConnection().getNativeClient();
+  await orm.close(true);
+  if (!pool.ending) await pool.end();
 }

@@ -25,7 +25,7 @@ export interface Stack {
   url: string;
   /** Resolves with a sentence when a part has ended that should not have. */
   broken: Promise<string>;
-  /** API → worker → Redis → Postgres, in this order; does nothing the second time. */
+  /** First the API and the worker, then Redis and Postgres; does nothing the second time. */
   stop(): Promise<void>;
 }
 
@@ -55,22 +55,28 @@ export async function startStack({ config, logger, environment = {} }: StackOpti
     opened.defer(() => child.stop());
     return child;
   };
-  // The worker is stopped after the API: it is opened first.
-  const worker = await start('The worker', join('worker', 'main.ts'));
-  const api = await start('The API', join('src', 'main.ts'));
+  const starting = [start('The API', join('src', 'main.ts')), start('The worker', join('worker', 'main.ts'))];
+  const children = await allStarted(starting);
 
   const closing = opened.move();
   let stopped: Promise<void> | undefined;
   return {
-    url: addressOf(api),
-    broken: Promise.race([api.ended, worker.ended, ...ended]),
+    url: addressOf(children),
+    broken: Promise.race([...children.map((child) => child.ended), ...ended]),
     stop: () => (stopped ??= closing.disposeAsync()),
   };
 }
 
-function addressOf({ ready }: ChildService): string {
-  if (ready.url === undefined) throw new Error('expected the API to say its address, got none');
-  return ready.url;
+/** Waits for all of them also when one rejects: what was started must be known, to be stopped. */
+async function allStarted(starting: readonly Promise<ChildService>[]): Promise<ChildService[]> {
+  await Promise.allSettled(starting);
+  return Promise.all(starting);
+}
+
+function addressOf(children: readonly ChildService[]): string {
+  const url = children.find(({ ready }) => ready.url !== undefined)?.ready.url;
+  if (url === undefined) throw new Error('expected the API to say its address, got none');
+  return url;
 }
 
 interface Services {

@@ -41,6 +41,8 @@ function addContract(builder: Builder, contract: TaskContract): void {
   try {
     addContractTypes(builder, contract);
   } catch (error) {
-    throw new TypeError(`the task ${contract.name} cannot be in the GraphQL schema: ${messageOf(error)}`, { cause: error });
+    throw new TypeError(`the task ${contract.name} cannot be in the GraphQL schema: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }

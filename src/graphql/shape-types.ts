@@ -100,7 +100,7 @@ class InputTypes extends ShapeTypes<InputObject> {
         type: typeOf(t, type),
         required: !field.nullable && !field.omittable,
         description: this.describe(field),
-        ...(field.defaultValue === undefined ? {} : { defaultValue: field.defaultValue as string }),
+        ...(field.defaultValue === undefined ? {} : { defaultValue: field.defaultValue }),
       });
     this.builder.inputType(object, {
       description,

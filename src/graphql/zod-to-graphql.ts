@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { enumNames, isGraphQLName } from './graphql-names.ts';
+import { defaultOf, descriptionOf, formatOf, literalsOf } from './zod-schema.ts';
 
 /**
  * How the values of a zod schema look in GraphQL. A *shape* is a GraphQL type that has no name yet. What GraphQL cannot say
@@ -173,18 +174,6 @@ function scalarOfString(def: z.core.$ZodStringDef): ShapeScalar {
   return name === 'DateTime' && 'precision' in def && def.precision != null ? 'String' : name;
 }
 
-/** `z.int()` has its format itself, `z.number().int()` as a check. */
-function formatOf(def: z.core.$ZodTypeDef): string | undefined {
-  const formats = [def, ...(def.checks ?? []).map((check) => check._zod.def)];
-  return formats.map((candidate) => ('format' in candidate ? String(candidate.format) : undefined)).find(Boolean);
-}
-
-function literalsOf({ _zod }: z.core.$ZodType): readonly unknown[] | undefined {
-  const { def } = _zod as z.core.$ZodTypes['_zod'];
-  if (def.type === 'literal') return def.values;
-  return def.type === 'enum' ? Object.values(def.entries) : undefined;
-}
-
 /** Several texts are an enum, a single one is text. */
 function ofValues(all: readonly unknown[]): Walked {
   const values = [...new Set(all)].filter((value) => value != null);
@@ -205,29 +194,6 @@ function shapeOfValues(values: readonly unknown[]): Shape {
 
 function isSameScalar(one: Shape, other: Shape): boolean {
   return one.kind === 'scalar' && other.kind === 'scalar' && one.scalar === other.scalar;
-}
-
-/** The nearest description, from the outermost wrapper inwards. */
-function descriptionOf(schema: z.core.$ZodType): string | undefined {
-  if ('description' in schema && typeof schema.description === 'string') return schema.description;
-  const inner = innerOf(schema);
-  return inner && descriptionOf(inner);
-}
-
-/** A default that is made anew each time (the time, an id) is none that a schema can tell. */
-function defaultOf(schema: z.core.$ZodType): unknown {
-  const { def } = (schema as z.core.$ZodTypes)._zod;
-  if (def.type === 'default' || def.type === 'prefault') {
-    const [once, twice] = [def.defaultValue, def.defaultValue];
-    return JSON.stringify(once) === JSON.stringify(twice) ? once : undefined;
-  }
-  const inner = def.type === 'pipe' ? undefined : innerOf(schema);
-  return inner && defaultOf(inner);
-}
-
-function innerOf({ _zod: { def } }: z.core.$ZodType): z.core.$ZodType | undefined {
-  if ('innerType' in def) return def.innerType as z.core.$ZodType;
-  return def.type === 'pipe' ? (def as z.core.$ZodPipeDef).in : undefined;
 }
 
 /** Whether GraphQL can print a value as the default of a field. */

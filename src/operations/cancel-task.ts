@@ -1,33 +1,49 @@
 import { userError } from '../core/errors.ts';
 import { isId } from '../core/ids.ts';
+import { toStorableText } from '../core/storable.ts';
+import { isTerminal } from '../core/task-state.ts';
 import type { TaskRow } from '../db/entities/task.ts';
 import { requestCancel, revokeWaiting } from '../db/statements/end-task.ts';
 import { readHistory } from '../db/statements/read-history.ts';
 import { getTask } from './get-task.ts';
 import type { ServiceResources } from './resources.ts';
 
+const REASON_MAX = 1000;
+
 /**
  * Ends a task: at once when it waits, whether or not Redis or a worker is there; when it runs, its worker is told and
- * aborts its signal. Answers the task as it is then.
+ * aborts its signal. Answers the task as it is then. Of the reason the first 1,000 characters are kept.
  *
  * Throws a `UserInputError` with TASK_NOT_FOUND or TASK_ALREADY_FINISHED.
  */
 export async function cancelTask(resources: ServiceResources, id: string, reason: string | null): Promise<TaskRow> {
-  const { sql, bus, queues } = resources;
   if (!isId(id)) throw taskNotFound(id);
-  const revoked = await revokeWaiting(sql, id, reason);
-  const asked = !revoked && (await requestCancel(sql, id, reason));
+  const why = reason === null ? null : toStorableText(reason).slice(0, REASON_MAX);
+  for (;;) {
+    if (await revokeWaiting(resources.sql, id, why)) return withdraw(resources, id);
+    if (await requestCancel(resources.sql, id, why)) {
+      resources.bus.publishCancel({ taskId: id, reason: why });
+      return requireTask(resources, id);
+    }
+    const { state } = await requireTask(resources, id);
+    if (isTerminal(state)) throw userError('TASK_ALREADY_FINISHED', `task ${id} is already in state ${state}`, ['id']);
+    // Between the two statements it began or went on waiting: ask again.
+  }
+}
+
+/** Tells who follows the task, and takes its job away. */
+async function withdraw(resources: ServiceResources, id: string): Promise<TaskRow> {
+  const { sql, bus, queues } = resources;
+  const task = await requireTask(resources, id);
+  const history = await readHistory(sql, id, task.sequence - 1, 1);
+  bus.publish(history?.events ?? []);
+  await queues.remove(task.queue, id);
+  return task;
+}
+
+async function requireTask(resources: ServiceResources, id: string): Promise<TaskRow> {
   const task = await getTask(resources, id);
   if (!task) throw taskNotFound(id);
-  if (revoked) {
-    const history = await readHistory(sql, id, task.sequence - 1, 1);
-    bus.publish(history?.events ?? []);
-    await queues.remove(task.queue, id);
-  } else if (asked) {
-    bus.publishCancel({ taskId: id, reason });
-  } else {
-    throw userError('TASK_ALREADY_FINISHED', `task ${id} is already in state ${task.state}`, ['id']);
-  }
   return task;
 }
 

@@ -4,7 +4,7 @@ import { dispatchNew, type EnqueuedTask, type EnqueueInput, findDuplicate, prepa
 import type { EnqueueResources } from './resources.ts';
 
 /** The most tasks of one call. */
-export const ENQUEUE_TASKS_MAX = 1000;
+const ENQUEUE_TASKS_MAX = 1000;
 
 /** What became of one input: a task, or what is wrong with it. */
 export type EnqueueOutcome = EnqueuedTask | UserInputError;

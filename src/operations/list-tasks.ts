@@ -1,5 +1,6 @@
 import { userError } from '../core/errors.ts';
 import { isId } from '../core/ids.ts';
+import { findStorageProblem } from '../core/storable.ts';
 import type { TaskRow } from '../db/entities/task.ts';
 import { listTaskIds, type TaskFilter } from '../db/statements/list-task-ids.ts';
 import { getTasks } from './get-task.ts';
@@ -23,6 +24,7 @@ export async function listTasks(resources: ServiceResources, input: ListTasksInp
   requireCursor('after', request.after);
   requireCursor('before', request.before);
   requireSearch(filter.search);
+  requireStorable(filter);
   const ids = await listTaskIds(resources.sql, filter, {
     before: request.after, // newest first: what comes after is older
     after: request.before,
@@ -31,6 +33,12 @@ export async function listTasks(resources: ServiceResources, input: ListTasksInp
   });
   const page = toPage(ids, request);
   return { ...page, items: await getTasks(resources, page.items) };
+}
+
+/** What Postgres can't store as text it can't look for either. */
+function requireStorable(filter: TaskFilter): void {
+  const problem = findStorageProblem(filter);
+  if (problem) throw userError('BAD_USER_INPUT', problem.message, ['filter', ...problem.path]);
 }
 
 function requireCursor(argument: string, cursor: string | undefined): void {

@@ -1,13 +1,19 @@
 import { UniqueConstraintViolationException } from '@mikro-orm/core';
 import { z } from 'zod';
 import { UserInputError, userError } from '../core/errors.ts';
+import { findStorageProblem } from '../core/storable.ts';
 import { User, type UserRow } from '../db/entities/user.ts';
 import { type Page, type PageInput, toPage, toPageRequest } from './page.ts';
 import type { ServiceResources } from './resources.ts';
 
 const newUser = z.object({
   email: z.email().max(254),
-  name: z.string().trim().min(1).max(200),
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .refine((name) => findStorageProblem(name) === undefined, 'expected text without NUL characters'),
 });
 
 const USER_ID_MAX = 2 ** 31 - 1;

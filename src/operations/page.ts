@@ -15,7 +15,7 @@ export interface Page<Item> {
   hasPreviousPage: boolean;
 }
 
-export const PAGE_SIZE_MAX = 100;
+const PAGE_SIZE_MAX = 100;
 const PAGE_SIZE_DEFAULT = 20;
 
 /** A page as a stretch of the list: `backward` cuts it from its end. */

@@ -1,20 +1,24 @@
+import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
+import { inject, test as base } from 'vitest';
 import { newId, timeOfId } from '../../src/core/ids.ts';
 import type { TaskEvent } from '../../src/core/task-event.ts';
-import { openOrm, type Orm } from '../../src/db/orm.ts';
+import { closeOrm, openOrm, type Orm } from '../../src/db/orm.ts';
 import { poolSql, type Sql, type Statement } from '../../src/db/sql.ts';
 import { type ClaimedTask, claimTasks } from '../../src/db/statements/claim-tasks.ts';
 import { insertTasks, type NewTask } from '../../src/db/statements/insert-tasks.ts';
 import { readHistory } from '../../src/db/statements/read-history.ts';
 import { type SettledTask, settleAttempts, type Settlement } from '../../src/db/statements/settle-attempts.ts';
-import { test as base } from '../support/world.ts';
+import { runStatement, withDatabase } from '../../src/dev/administer-postgres.ts';
 
-/** A database of the test's own, and how to get a task to where a test needs it. */
+type Row = Record<string, unknown>;
+
+/** A database, and how to get a task to where a test needs it. */
 export interface Database {
   orm: Orm;
   sql: Sql;
-  /** Runs any statement. */
-  run<Row extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** Runs any statement; times come as `Date`. */
+  run<Columns extends object = Row>(text: string, values?: readonly unknown[]): Promise<Columns[]>;
   /** Inserts a task, PENDING unless it starts at once. */
   enqueue(given?: Partial<NewTask>): Promise<NewTask>;
   /** Claims a task for the worker `worker-1`; fails the test when it can't be claimed. */
@@ -26,22 +30,34 @@ export interface Database {
   /** All events of a task. */
   history(id: string): Promise<TaskEvent[]>;
   /** The row of a task. */
-  row(id: string): Promise<Record<string, unknown>>;
+  row(id: string): Promise<Row>;
   /** Which of the narrow tables have a row of the task: `open`, `claim`, and the states of `outcome`. */
   standing(id: string): Promise<string[]>;
 }
 
-/** The tests' `test` with a migrated database of the test's own. */
-export const test = base.extend('database', async ({ world }, { onCleanup }): Promise<Database> => {
+/**
+ * vitest's `test` with a migrated database, one for all tests of a file: a statement touches only the tasks that it is
+ * given, so what each test has to itself is its tasks.
+ */
+export const test = base.extend('database', { scope: 'file' }, async ({}, { onCleanup }): Promise<Database> => {
+  const template = inject('templateUrl');
+  const server = withDatabase(template, 'postgres');
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await runStatement(server, `create database ${name} template ${new URL(template).pathname.slice(1)}`);
+  const databaseUrl = withDatabase(template, name);
   const logger = pino({ level: 'silent' });
-  const orm = await openOrm({ databaseUrl: world.databaseUrl, applicationName: 'test', poolSize: 20, logger });
-  onCleanup(() => orm.close(true));
+  const orm = await openOrm({ databaseUrl, applicationName: 'test', poolSize: 20, logger });
+  onCleanup(async () => {
+    await closeOrm(orm);
+    await runStatement(server, `drop database ${name} with (force)`);
+  });
   return openDatabase(orm);
 });
 
 function openDatabase(orm: Orm): Database {
   const sql = poolSql(orm);
-  const run = <Row extends object>(text: string, values: readonly unknown[] = []) => sql.query<Row>({ text }, values);
+  const run = async <Columns extends object = Row>(text: string, values: readonly unknown[] = []) =>
+    (await sql.query<Columns>({ text }, values)).map(withDates);
   return {
     orm,
     sql,
@@ -71,6 +87,14 @@ function openDatabase(orm: Orm): Database {
       return rows.map(({ place }) => place);
     },
   };
+}
+
+const TIMESTAMP = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00$/;
+
+/** The pool leaves times as Postgres writes them. */
+function withDates<Columns extends object>(row: Columns): Columns {
+  const toDate = (value: unknown) => (typeof value === 'string' && TIMESTAMP.test(value) ? new Date(value) : value);
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, toDate(value)])) as Columns;
 }
 
 const STANDING = `

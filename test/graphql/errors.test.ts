@@ -5,7 +5,9 @@ import { ServiceUnavailableError, TaskwireError, userError } from '../../src/cor
 import { openErrorMapping, withUserErrors } from '../../src/graphql/errors.ts';
 
 test('what a caller of a mutation can mend comes in userErrors', async () => {
-  const payload = await withUserErrors({ task: null }, () => Promise.reject(userError('EMAIL_TAKEN', 'taken', ['email'])));
+  const payload = await withUserErrors({ task: null }, () =>
+    Promise.reject(userError('EMAIL_TAKEN', 'taken', ['email'])),
+  );
 
   expect(payload).toEqual({ task: null, userErrors: [{ code: 'EMAIL_TAKEN', message: 'taken', path: ['email'] }] });
 });
@@ -67,7 +69,9 @@ test('a fault is masked, and logged with its stack', async () => {
     },
   ]);
   expect(JSON.stringify(errors)).not.toContain('swordfish');
-  expect(log).toMatchObject([{ err: { message: 'the password is swordfish', stack: expect.any(String) }, path: ['field'] }]);
+  expect(log).toMatchObject([
+    { err: { message: 'the password is swordfish', stack: expect.any(String) }, path: ['field'] },
+  ]);
 });
 
 test('a value that does not fit its type is a fault', async () => {

@@ -49,27 +49,40 @@ const input = z.object({
   defaultedFormat: z.enum(['text/csv', 'json']).default('text/csv'),
   defaultedList: z.array(z.string()).default(['a']),
   defaultedAnew: z.string().default(() => crypto.randomUUID()),
-  trimmed: z.string().trim().transform((text) => text.length),
+  trimmed: z
+    .string()
+    .trim()
+    .transform((text) => text.length),
   preprocessed: z.preprocess((value) => value, z.int()),
   readonly: z.array(z.string()).readonly(),
   holes: z.array(z.string().nullable()),
   matrix: z.array(z.array(z.number())),
   address: z
-    .object({ city: z.string(), zip: z.string().optional(), since: z.iso.datetime().optional(), kind: z.enum(['a-b', 'c']) })
+    .object({
+      city: z.string(),
+      zip: z.string().optional(),
+      since: z.iso.datetime().optional(),
+      kind: z.enum(['a-b', 'c']),
+    })
     .describe('Where it is.'),
   addresses: z.array(z.object({ city: z.string().optional(), since: z.iso.datetime().nullable() })),
   tree: folder.optional(),
   record: z.record(z.string(), z.int()).optional(),
   tuple: z.tuple([z.string(), z.int()]).optional(),
   mixed: z.union([z.string(), z.int()]).optional(),
-  shapes: z.discriminatedUnion('kind', [z.object({ kind: z.literal('a') }), z.object({ kind: z.literal('b') })]).optional(),
+  shapes: z
+    .discriminatedUnion('kind', [z.object({ kind: z.literal('a') }), z.object({ kind: z.literal('b') })])
+    .optional(),
   anything: z.unknown().optional(),
   empty: z.object({}).optional(),
   named: z.object({ 'not-a-name': z.string() }).optional(),
 });
 
 const output = z.object({
-  size: z.string().transform((text) => text.length).pipe(z.int()),
+  size: z
+    .string()
+    .transform((text) => text.length)
+    .pipe(z.int()),
   at: z.iso.datetime().nullable(),
   format: z.enum(['text/csv', 'json']),
   defaulted: z.string().default('x'),
@@ -220,7 +233,10 @@ test('an input without fields is optional JSON, and so is an output', () => {
   const { enqueueDoNothing } = built.getMutationType()?.getFields() ?? {};
   const task = assertObjectType(built.getType('DoNothingTask'));
   expect(task.getFields()['output']?.type.toString()).toBe('JSON');
-  expect(enqueueDoNothing?.args.map(({ name, type }) => `${name}: ${type}`)).toEqual(['input: JSON', 'options: EnqueueOptions']);
+  expect(enqueueDoNothing?.args.map(({ name, type }) => `${name}: ${String(type)}`)).toEqual([
+    'input: JSON',
+    'options: EnqueueOptions',
+  ]);
 });
 
 /** An input with all that must be given, as GraphQL takes it. */

@@ -19,7 +19,7 @@ export interface WatchedEvent {
   error: { code: string; message: string; retryable: boolean } | null;
 }
 
-export const EVENT_FIELDS = `sequence type state attempt at progress { current total percent message } result
+const EVENT_FIELDS = `sequence type state attempt at progress { current total percent message } result
   error { code message retryable }`;
 
 const TASK_EVENTS = `subscription ($id: ID!, $after: Int, $types: [TaskEventType!]) {

@@ -1,4 +1,4 @@
-import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import { defineEntity, p } from '@mikro-orm/core';
 import type { TaskError } from '../../core/task-event.ts';
 
 /** An attempt that is over and was not the last: the current one is in the task's row. */
@@ -14,5 +14,3 @@ export const TaskAttempt = defineEntity({
     error: p.json<TaskError>().nullable(),
   },
 });
-
-export type TaskAttemptRow = InferEntity<typeof TaskAttempt>;

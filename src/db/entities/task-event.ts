@@ -1,4 +1,4 @@
-import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import { defineEntity, p } from '@mikro-orm/core';
 import type { TaskProgress } from '../../core/progress.ts';
 import type { TaskError, TaskEventType } from '../../core/task-event.ts';
 import type { TaskState } from '../../core/task-state.ts';
@@ -20,5 +20,3 @@ export const TaskEventEntity = defineEntity({
     error: p.json<TaskError>().nullable(),
   },
 });
-
-export type TaskEventRow = InferEntity<typeof TaskEventEntity>;

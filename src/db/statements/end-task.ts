@@ -1,4 +1,4 @@
-import { statesBefore, type TaskState } from '../../core/task-state.ts';
+import { statesBefore } from '../../core/task-state.ts';
 import { type Sql, stateList, statement } from '../sql.ts';
 
 const NOT_RUNNING = `'PENDING', 'RETRY'`;
@@ -68,12 +68,4 @@ const REOPEN = statement(`
 export async function reopenTask(sql: Sql, id: string): Promise<{ sequence: number; attempt: number } | undefined> {
   const [row] = await sql.query<{ sequence: number; attempt: number }>(REOPEN, [id]);
   return row;
-}
-
-const READ_STATE = statement('select state from task where id = $1');
-
-/** The state of a task, or undefined for an unknown id. */
-export async function readState(sql: Sql, id: string): Promise<TaskState | undefined> {
-  const [row] = await sql.query<{ state: TaskState }>(READ_STATE, [id]);
-  return row?.state;
 }

@@ -16,6 +16,7 @@ export interface NewTask {
   runAt: Date | null;
 }
 
+/** Keys are taken in one order, so that statements which bring the same ones wait for each other and never deadlock. */
 const INSERT_TASKS = statement(`
   with input as (
     select * from jsonb_to_recordset($1::jsonb) as i(
@@ -26,7 +27,7 @@ const INSERT_TASKS = statement(`
     insert into task
       (id, name, queue, priority, input, max_attempts, tags, owner, idempotency_key, created_at, run_at)
     select id, name, queue, priority, input, "maxAttempts", tags, owner, "idempotencyKey", "createdAt", "runAt"
-    from input
+    from input order by owner, "idempotencyKey"
     on conflict (owner, idempotency_key) where idempotency_key is not null do nothing
     returning id
   ), opened as (

@@ -28,9 +28,13 @@ export interface SettledTask {
   at: string;
 }
 
+const CANCELLED = `a.state = 'RETRY' and t.cancel_requested_at is not null`;
+const GOES_ON = `a.state = 'RETRY' and t.cancel_requested_at is null`;
+
 /**
  * One statement for all ends of attempts. Fenced: only the current attempt of a task that runs is written. The events of
- * an attempt that is not the last are copied out of the task's row, which the next attempt will overwrite.
+ * an attempt that is not the last are copied out of the task's row, which the next attempt will overwrite. Whether a RETRY
+ * meets a cancellation is read from the row as it is when it is written (`t`), which may be newer than the snapshot (`a`).
  */
 const SETTLE_ATTEMPTS = statement(`
   with input as (
@@ -38,20 +42,19 @@ const SETTLE_ATTEMPTS = statement(`
       "taskId" uuid, attempt int, state text, result jsonb, error jsonb, "delayMs" float8, lost boolean
     )
   ), asked as (
-    select t.id, i.attempt, i.result, i.lost, i."delayMs", t.started_sequence,
-      case when i.state = 'RETRY' and t.cancel_requested_at is not null then 'REVOKED' else i.state end as state,
-      case when i.state = 'RETRY' and t.cancel_requested_at is not null
-        then jsonb_build_object('code', 'CANCELLED', 'message', coalesce(t.cancel_reason, 'The task was cancelled'),
-          'retryable', false)
-        else i.error end as error
+    select t.id, i.attempt, i.state, i.result, i.error, i.lost, i."delayMs", t.started_sequence
     from input i join task t on t.id = i."taskId"
   ), settled as (
     update task t
-    set state = a.state, result = a.result, error = a.error, sequence = t.sequence + 1,
-      losses = t.losses + a.lost::int,
-      started_sequence = case when a.state = 'RETRY' then null else t.started_sequence end,
-      run_at = case when a.state = 'RETRY' then now() + a."delayMs" * interval '1 ms' else t.run_at end,
-      finished_at = case when a.state = 'RETRY' then null else now() end
+    set state = case when ${CANCELLED} then 'REVOKED' else a.state end,
+      error = case when ${CANCELLED}
+        then jsonb_build_object('code', 'CANCELLED', 'message', coalesce(t.cancel_reason, 'The task was cancelled'),
+          'retryable', false)
+        else a.error end,
+      result = a.result, sequence = t.sequence + 1, losses = t.losses + a.lost::int,
+      started_sequence = case when ${GOES_ON} then null else t.started_sequence end,
+      run_at = case when ${GOES_ON} then now() + a."delayMs" * interval '1 ms' else t.run_at end,
+      finished_at = case when ${GOES_ON} then null else now() end
     from asked a
     where t.id = a.id and t.attempt = a.attempt and t.state in (${stateList(statesBefore('RETRY'))})
     returning t.id, t.state, t.sequence, t.attempt, t.error, t.worker, t.attempt_started_at, a.started_sequence, a."delayMs"

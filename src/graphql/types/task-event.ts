@@ -1,5 +1,5 @@
 import { TASK_EVENT_TYPES, type TaskEventType } from '../../core/task-event.ts';
-import { userError } from '../../core/errors.ts';
+import { TaskwireError } from '../../core/errors.ts';
 import { watchTask } from '../../operations/watch-task.ts';
 import type { Builder } from '../builder.ts';
 import { enumValues } from '../enum-values.ts';
@@ -78,6 +78,6 @@ function addSubscription(builder: Builder): void {
 }
 
 /** It was deleted after the event happened. */
-function taskGone(id: string) {
-  return userError('TASK_NOT_FOUND', `there is no task with the id ${JSON.stringify(id)} any more`, ['task']);
+function taskGone(id: string): TaskwireError {
+  return new TaskwireError('TASK_NOT_FOUND', `there is no task with the id ${JSON.stringify(id)} any more`);
 }

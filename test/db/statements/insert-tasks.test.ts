@@ -57,8 +57,9 @@ test('a statement of which one task cannot be stored stores none', async ({ data
 
   await expect(insertTasks(database.sql, tasks)).rejects.toMatchObject({ code: '22P05' });
 
-  expect(await database.run('select id from task')).toEqual([]);
-  expect(await database.run('select task_id from open_task')).toEqual([]);
+  const ids = tasks.map(({ id }) => id);
+  expect(await database.run('select id from task where id = any ($1)', [ids])).toEqual([]);
+  expect(await database.run('select task_id from open_task where task_id = any ($1)', [ids])).toEqual([]);
 });
 
 describe('an idempotency key', () => {
@@ -69,15 +70,17 @@ describe('an idempotency key', () => {
 
     const winners = inserted.flatMap((ids) => [...ids]);
     expect(winners).toHaveLength(1);
-    expect(await database.run('select id from task')).toEqual([{ id: winners[0] }]);
-    expect(await database.run('select task_id as id from open_task')).toEqual([{ id: winners[0] }]);
+    expect(await database.run(`select id from task where idempotency_key = 'order-1'`)).toEqual([{ id: winners[0] }]);
+    expect(await Promise.all(tasks.map(({ id }) => database.standing(id)))).toEqual(
+      tasks.map(({ id }) => (id === winners[0] ? ['open'] : [])),
+    );
     expect(await findKeyHolders(database.sql, tasks.slice(0, 1))).toEqual([
       { owner: '', key: 'order-1', id: winners[0], same: true },
     ]);
   });
 
   test('that comes twice in one statement makes one task', async ({ database }) => {
-    const tasks = [newTask({ idempotencyKey: 'a' }), newTask({ idempotencyKey: 'a' }), newTask({ idempotencyKey: 'b' })];
+    const tasks = ['twice', 'twice', 'once'].map((idempotencyKey) => newTask({ idempotencyKey }));
 
     const inserted = await insertTasks(database.sql, tasks);
 
@@ -98,8 +101,8 @@ describe('an idempotency key', () => {
   test('is free again when the transaction that took it is rolled back', async ({ database }) => {
     const em = database.orm.em.fork();
     await em.begin();
-    await insertTasks(transactionSql(em), [newTask({ idempotencyKey: 'a' })]);
-    const second = newTask({ idempotencyKey: 'a' });
+    await insertTasks(transactionSql(em), [newTask({ idempotencyKey: 'given up' })]);
+    const second = newTask({ idempotencyKey: 'given up' });
 
     const inserting = insertTasks(database.sql, [second]);
     await untilWaiting(database, 1);
@@ -121,9 +124,9 @@ describe('an idempotency key', () => {
 
 describe('who holds a key', () => {
   test('is the same task when its name and input are the same, in whatever order its fields are', async ({ database }) => {
-    const holder = await database.enqueue({ idempotencyKey: 'a', input: { x: 1, y: { z: [1, 2] } } });
+    const holder = await database.enqueue({ idempotencyKey: 'order', input: { x: 1, y: { z: [1, 2] } } });
 
-    const asked = newTask({ idempotencyKey: 'a', input: { y: { z: [1, 2] }, x: 1.0 } });
+    const asked = newTask({ idempotencyKey: 'order', input: { y: { z: [1, 2] }, x: 1.0 } });
 
     expect(await findKeyHolders(database.sql, [asked])).toMatchObject([{ id: holder.id, same: true }]);
   });
@@ -132,10 +135,10 @@ describe('who holds a key', () => {
     { what: 'another input', given: { input: { x: 2 } } },
     { what: 'an input with more in it', given: { input: { x: 1, y: 1 } } },
     { what: 'another name', given: { name: 'countdown' } },
-  ])('is another task when it has $what', async ({ given }, { database }) => {
-    await database.enqueue({ idempotencyKey: 'a', input: { x: 1 } });
+  ])('is another task when it has $what', async ({ what, given }, { database }) => {
+    await database.enqueue({ idempotencyKey: what, input: { x: 1 } });
 
-    const asked = newTask({ idempotencyKey: 'a', input: { x: 1 }, ...given });
+    const asked = newTask({ idempotencyKey: what, input: { x: 1 }, ...given });
 
     expect(await findKeyHolders(database.sql, [asked])).toMatchObject([{ same: false }]);
   });

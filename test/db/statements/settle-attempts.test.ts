@@ -65,7 +65,7 @@ describe('an attempt that ends', () => {
 
     const settled = await database.settle({ taskId: id, attempt: 1, state: 'RETRY', error: BROKEN });
 
-    expect(await database.run('select * from task_attempt')).toEqual([
+    expect(await database.run('select * from task_attempt where task_id = $1', [id])).toEqual([
       {
         task_id: id,
         number: 1,
@@ -127,7 +127,7 @@ describe('an attempt that is not the current one changes nothing', () => {
     expect(await database.row(id)).toEqual(before);
     expect(await database.history(id)).toEqual(events);
     expect(await database.standing(id)).toEqual(['open', 'claim']);
-    expect(await database.run('select number from task_attempt')).toEqual([{ number: 1 }]);
+    expect(await database.run('select number from task_attempt where task_id = $1', [id])).toEqual([{ number: 1 }]);
   });
 
   test('when there never was such an attempt', async ({ database }) => {

@@ -1,0 +1,260 @@
+import { describe, expect } from 'vitest';
+import { newId } from '../../../src/core/ids.ts';
+import { claimTasks } from '../../../src/db/statements/claim-tasks.ts';
+import { requestCancel, reopenTask, revokeWaiting } from '../../../src/db/statements/end-task.ts';
+import { insertTasks } from '../../../src/db/statements/insert-tasks.ts';
+import { ANY_NAME, type Database, newTask, test, untilWaiting, upTo } from '../database.ts';
+
+const BROKEN = { code: 'BROKEN', message: 'it broke', retryable: true };
+
+/** A task that has failed in its first attempt. */
+async function failedTask(database: Database): Promise<string> {
+  const { id } = await database.enqueue();
+  await database.start(id);
+  await database.settle({ taskId: id, attempt: 1, state: 'FAILURE', error: BROKEN });
+  return id;
+}
+
+describe('a task that waits is revoked at once', () => {
+  test('before it has started', async ({ database }) => {
+    const { id } = await database.enqueue();
+
+    expect(await revokeWaiting(database.sql, id, 'not needed')).toBe(true);
+
+    const error = { code: 'CANCELLED', message: 'not needed', retryable: false };
+    expect(await database.row(id)).toMatchObject({ state: 'REVOKED', sequence: 2, error, cancel_reason: 'not needed' });
+    expect(await database.standing(id)).toEqual(['REVOKED']);
+    expect((await database.history(id)).at(-1)).toMatchObject({ type: 'REVOKED', sequence: 2, message: 'not needed', error });
+  });
+
+  test('between two attempts, and its history keeps the first', async ({ database }) => {
+    const { id } = await database.enqueue();
+    await database.start(id);
+    await database.settle({ taskId: id, attempt: 1, state: 'RETRY' });
+
+    expect(await revokeWaiting(database.sql, id, null)).toBe(true);
+
+    const events = await database.history(id);
+    expect(events.map(({ sequence, type }) => `${sequence} ${type}`)).toEqual([
+      '1 ENQUEUED',
+      '2 STARTED',
+      '3 RETRY',
+      '4 REVOKED',
+    ]);
+    expect(events.at(-1)).toMatchObject({ message: null, error: { message: 'The task was cancelled' } });
+    expect(await database.standing(id)).toEqual(['REVOKED']);
+  });
+
+  test('but not when it runs, and not when it has ended', async ({ database }) => {
+    const { id: running } = await database.enqueue();
+    await database.start(running);
+    const failed = await failedTask(database);
+
+    expect(await revokeWaiting(database.sql, running, null)).toBe(false);
+    expect(await revokeWaiting(database.sql, failed, null)).toBe(false);
+    expect(await database.row(running)).toMatchObject({ state: 'STARTED', cancel_requested_at: null });
+    expect(await database.row(failed)).toMatchObject({ state: 'FAILURE', sequence: 3 });
+  });
+
+  test('but not when a worker claims it in the same moment', async ({ database }) => {
+    const { id } = await database.enqueue();
+    const em = database.orm.em.fork();
+    await em.begin();
+    await em.execute(`update task set state = 'STARTED', attempt = 1, worker = 'w' where id = ?`, [id]);
+
+    const revoking = revokeWaiting(database.sql, id, null);
+    await untilWaiting(database, 1);
+    await em.commit();
+
+    expect(await revoking).toBe(false);
+    expect(await database.standing(id)).toEqual(['open']);
+  });
+
+  test('and never starts afterwards', async ({ database }) => {
+    const { id } = await database.enqueue();
+    await revokeWaiting(database.sql, id, null);
+
+    expect(await claimTasks(database.sql, [id], 'worker-1', ANY_NAME)).toEqual([]);
+  });
+});
+
+describe('a wish to end a running task', () => {
+  test('is written down with its reason; the first one stays', async ({ database }) => {
+    const { id } = await database.enqueue();
+    await database.start(id);
+
+    const first = await requestCancel(database.sql, id, 'first');
+    const { cancel_requested_at: requestedAt } = await database.row(id);
+    const second = await requestCancel(database.sql, id, 'second');
+
+    expect([first, second]).toEqual([true, true]);
+    expect(requestedAt).toBeInstanceOf(Date);
+    expect(await database.row(id)).toMatchObject({
+      state: 'STARTED',
+      sequence: 2,
+      cancel_reason: 'first',
+      cancel_requested_at: requestedAt,
+    });
+  });
+
+  test('changes nothing of a task that does not run', async ({ database }) => {
+    const { id: pending } = await database.enqueue();
+    const failed = await failedTask(database);
+
+    expect(await requestCancel(database.sql, pending, 'x')).toBe(false);
+    expect(await requestCancel(database.sql, failed, 'x')).toBe(false);
+    expect(await requestCancel(database.sql, newId(), 'x')).toBe(false);
+    expect(await database.row(pending)).toMatchObject({ cancel_requested_at: null, cancel_reason: null });
+  });
+});
+
+describe('a task that is run again', () => {
+  test('is as new, but for its history and the numbers of its attempts', async ({ database }) => {
+    const id = await failedTask(database);
+
+    const reopened = await reopenTask(database.sql, id);
+
+    expect(reopened).toMatchObject({ sequence: 4, attempt: 1 });
+    expect(await database.row(id)).toMatchObject({
+      state: 'PENDING',
+      attempt: 1,
+      losses: 0,
+      max_attempts: 3,
+      result: null,
+      error: null,
+      progress: null,
+      run_at: null,
+      finished_at: null,
+      cancel_requested_at: null,
+      cancel_reason: null,
+    });
+    expect(await database.standing(id)).toEqual(['open']);
+    expect(await database.start(id)).toMatchObject({ attempt: 2, sequence: 5 });
+  });
+
+  test('keeps all events of its former life', async ({ database }) => {
+    const { id } = await database.enqueue();
+    await database.start(id);
+    await database.settle({ taskId: id, attempt: 1, state: 'RETRY', error: BROKEN });
+    await database.start(id);
+    await database.settle({ taskId: id, attempt: 2, state: 'FAILURE', error: BROKEN });
+    const before = await database.history(id);
+
+    await reopenTask(database.sql, id);
+    const pending = await database.history(id);
+    await database.start(id);
+    await database.settle({ taskId: id, attempt: 3, state: 'SUCCESS', result: {} });
+    const ended = await database.history(id);
+
+    const plain = (events: typeof before) => events.map((event) => ({ progress: null, message: null, result: null, error: null, ...event }));
+    expect(plain(pending).slice(0, 5)).toEqual(plain(before));
+    expect(ended.map(({ sequence, type, state, attempt }) => `${sequence} ${type} ${state} ${attempt}`)).toEqual([
+      '1 ENQUEUED PENDING 0',
+      '2 STARTED STARTED 1',
+      '3 RETRY RETRY 1',
+      '4 STARTED STARTED 2',
+      '5 FAILURE FAILURE 2',
+      '6 ENQUEUED PENDING 2',
+      '7 STARTED STARTED 3',
+      '8 SUCCESS SUCCESS 3',
+    ]);
+    const attempts = await database.run('select number from task_attempt where task_id = $1 order by number', [id]);
+    expect(attempts).toEqual([{ number: 1 }, { number: 2 }]);
+  });
+
+  test('after it was revoked keeps the reason as an event', async ({ database }) => {
+    const { id } = await database.enqueue();
+    await revokeWaiting(database.sql, id, 'by mistake');
+
+    await reopenTask(database.sql, id);
+
+    expect(await database.history(id)).toMatchObject([
+      { sequence: 1, type: 'ENQUEUED' },
+      { sequence: 2, type: 'REVOKED', message: 'by mistake', error: { code: 'CANCELLED' } },
+      { sequence: 3, type: 'ENQUEUED' },
+    ]);
+    expect(await database.run('select number from task_attempt where task_id = $1', [id])).toEqual([]);
+  });
+
+  test('has the budget that it was enqueued with, however often', async ({ database }) => {
+    const { id } = await database.enqueue({ maxAttempts: 3 });
+
+    const budgets: unknown[] = [];
+    for (let attempt = 1; attempt <= 4; attempt += 1) {
+      const { failures, losses, maxAttempts } = await database.start(id);
+      budgets.push({ failures, losses, maxAttempts });
+      await database.settle({ taskId: id, attempt, state: 'FAILURE', error: BROKEN });
+      await reopenTask(database.sql, id);
+    }
+
+    expect(budgets).toEqual(upTo(4).map(() => ({ failures: 0, losses: 0, maxAttempts: 3 })));
+  });
+
+  test('has no losses of workers from its former life', async ({ database }) => {
+    const { id } = await database.enqueue();
+    for (const attempt of upTo(5)) {
+      await database.start(id);
+      await database.settle({ taskId: id, attempt, state: attempt < 5 ? 'RETRY' : 'FAILURE', lost: true });
+    }
+    const { losses } = await database.row(id);
+
+    await reopenTask(database.sql, id);
+
+    expect(losses).toBe(5);
+    expect(await database.row(id)).toMatchObject({ losses: 0 });
+  });
+
+  test('belongs to a new transaction, so that it is found as a new task is', async ({ database }) => {
+    const id = await failedTask(database);
+    const [before] = await database.run<{ xid: string }>('select pg_current_xact_id()::text as xid');
+
+    await reopenTask(database.sql, id);
+
+    const [open] = await database.run<{ newer: boolean }>(
+      'select xid > $2::xid8 as newer from open_task where task_id = $1',
+      [id, before?.xid],
+    );
+    expect(open).toEqual({ newer: true });
+  });
+
+  test('is so once, of many that ask at the same time', async ({ database }) => {
+    const id = await failedTask(database);
+
+    const reopened = await Promise.all(upTo(8).map(() => reopenTask(database.sql, id)));
+
+    expect(reopened.filter((one) => one !== undefined)).toHaveLength(1);
+    expect((await database.history(id)).map(({ sequence }) => sequence)).toEqual(upTo(4));
+  });
+
+  test('must have failed or been revoked', async ({ database }) => {
+    const { id: pending } = await database.enqueue();
+    const { id: running } = await database.enqueue();
+    await database.start(running);
+    const { id: succeeded } = await database.enqueue();
+    await database.start(succeeded);
+    await database.settle({ taskId: succeeded, attempt: 1, state: 'SUCCESS' });
+
+    for (const id of [pending, running, succeeded, newId()]) expect(await reopenTask(database.sql, id)).toBeUndefined();
+    expect(await database.row(succeeded)).toMatchObject({ state: 'SUCCESS', sequence: 3 });
+  });
+});
+
+test('how often attempts failed is counted apart from lost workers', async ({ database }) => {
+  const task = newTask();
+  await insertTasks(database.sql, [task]);
+  const counts: unknown[] = [];
+
+  for (const [index, lost] of [false, true, false, true, true].entries()) {
+    const { failures, losses } = await database.start(task.id);
+    counts.push([failures, losses]);
+    await database.settle({ taskId: task.id, attempt: index + 1, state: 'RETRY', lost });
+  }
+
+  expect(counts).toEqual([
+    [0, 0],
+    [1, 0],
+    [1, 1],
+    [2, 1],
+    [2, 2],
+  ]);
+});
