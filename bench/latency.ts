@@ -14,7 +14,8 @@ const STEP_SPREAD_MS = 7;
 const RAW_INTERVAL_MS = 30;
 const COMMITS = 200;
 
-const TASK_EVENTS = 'subscription ($id: ID!) { taskEvents(id: $id) { sequence type state progress { current total } } }';
+const TASK_EVENTS =
+  'subscription ($id: ID!) { taskEvents(id: $id) { sequence type state progress { current total } } }';
 const ENQUEUE = `mutation ($input: CountdownInput!) {
   enqueueCountdown(input: $input, options: { delaySeconds: 1 }) { task { id } userErrors { message } } }`;
 
@@ -34,7 +35,11 @@ export async function benchLatency(bench: Bench): Promise<Measure[]> {
     'Redis pub/sub and graphql-ws alone': raw,
     'Taskwire, which commits it first': taskwire,
     'one commit of one row, alone': commit,
-  }).map(([name, times]) => [name, ...[0.5, 0.99].map((q) => milliseconds(quantile(times, q))), milliseconds(max(times))]);
+  }).map(([name, times]) => [
+    name,
+    ...[0.5, 0.99].map((q) => milliseconds(quantile(times, q))),
+    milliseconds(max(times)),
+  ]);
   console.log(formatTable([['', 'p50', 'p99', 'longest'], ...rows]));
   if (bench.options.statements) await printTopStatements(world);
   return [

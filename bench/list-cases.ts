@@ -38,7 +38,7 @@ export function listCases({ id, createdAt }: KnownTask): ListCase[] {
     ...named('queues ', {
       'frequent (email)': { queues: ['email'] },
       'rare (bulk)': { queues: ['bulk'] },
-      'absent': { queues: ['nowhere'] },
+      absent: { queues: ['nowhere'] },
       'four of them': { queues: ['email', 'file', 'user', 'bulk'] },
     }),
     ...named('tags ', {
@@ -46,7 +46,7 @@ export function listCases({ id, createdAt }: KnownTask): ListCase[] {
       'a twentieth (nightly)': { tags: ['nightly'] },
       'the oldest tenth (legacy)': { tags: ['legacy'] },
       'rare (vip)': { tags: ['vip'] },
-      'absent': { tags: ['nobody'] },
+      absent: { tags: ['nobody'] },
       'two (legacy, nightly)': { tags: ['legacy', 'nightly'] },
       'two that never meet': { tags: ['vip', 'tenant-a'] },
     }),
@@ -87,7 +87,11 @@ export function listCases({ id, createdAt }: KnownTask): ListCase[] {
       'noop, old tag': { names: ['noop'], tags: ['legacy'] },
       'noop, queue that it is not in': { names: ['noop'], queues: ['user'] },
       'old tag of the last day': { tags: ['legacy'], createdAfter: before(DAY_MS) },
-      'absent search on one day': { search: 'xyzzy', createdAfter: before(15 * DAY_MS), createdBefore: before(14 * DAY_MS) },
+      'absent search on one day': {
+        search: 'xyzzy',
+        createdAfter: before(15 * DAY_MS),
+        createdBefore: before(14 * DAY_MS),
+      },
     }),
   ];
 }

@@ -39,7 +39,9 @@ async function benchSeed(world: World, seed: Seed, count: number): Promise<Measu
   const startedMs = sharedClockMs();
   await seedTasks(world, seed, count);
   const seconds = Math.round((sharedClockMs() - startedMs) / 1000);
-  console.log(`\nLists of ${wholeNumber(count)} tasks, ${SEED_DESCRIPTIONS[seed]} (stored in ${seconds} s); p50 / longest in ms`);
+  console.log(
+    `\nLists of ${wholeNumber(count)} tasks, ${SEED_DESCRIPTIONS[seed]} (stored in ${seconds} s); p50 / longest in ms`,
+  );
   const service = await openService(readServiceConfig(world.environment), openLogger({ level: 'silent' }));
   try {
     const known = await findKnownTask(world, count);
@@ -60,7 +62,9 @@ async function benchSeed(world: World, seed: Seed, count: number): Promise<Measu
 
 /** A task of the middle. */
 async function findKnownTask(world: World, count: number): Promise<KnownTask> {
-  const [row] = await world.query('select id, created_at from task order by id offset ? limit 1', [Math.floor(count / 2)]);
+  const [row] = await world.query('select id, created_at from task order by id offset ? limit 1', [
+    Math.floor(count / 2),
+  ]);
   const [newest] = await world.query('select created_at from task order by id desc limit 1');
   return { id: String(row?.['id']), createdAt: new Date(String(newest?.['created_at'])) };
 }

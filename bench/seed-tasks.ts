@@ -106,7 +106,9 @@ export async function seedTasks(world: World, seed: Seed, count: number): Promis
   const indexes = await world.query(
     `select indexdef from pg_indexes where tablename = 'task' and indexname <> 'task_pkey'`,
   );
-  const names = await world.query(`select indexname from pg_indexes where tablename = 'task' and indexname <> 'task_pkey'`);
+  const names = await world.query(
+    `select indexname from pg_indexes where tablename = 'task' and indexname <> 'task_pkey'`,
+  );
   for (const { indexname } of names) await world.query(`drop index ${String(indexname)}`);
   await world.query(insertTasks(seed).replaceAll('$1', String(count)));
   for (const { indexdef } of indexes) await world.query(`set maintenance_work_mem = '1GB'; ${String(indexdef)}`);

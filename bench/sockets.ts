@@ -11,7 +11,8 @@ const BATCH = 500;
 const OTHER_FILES = 200;
 
 const SILENCE = 'subscription ($id: ID!) { silence(id: $id) { sequence type state progress { current total } } }';
-const TASK_EVENTS = 'subscription ($id: ID!) { taskEvents(id: $id) { sequence type state progress { current total } } }';
+const TASK_EVENTS =
+  'subscription ($id: ID!) { taskEvents(id: $id) { sequence type state progress { current total } } }';
 const ENQUEUE = `mutation ($inputs: [EnqueueTaskInput!]!) {
   enqueueTasks(inputs: $inputs) { task { id } userErrors { message } } }`;
 
@@ -19,10 +20,16 @@ const ENQUEUE = `mutation ($inputs: [EnqueueTaskInput!]!) {
 export async function benchSockets(bench: Bench): Promise<Measure[]> {
   const sockets = socketsWithin(bench.options.sockets, openFilesMax());
   await using world = await bench.openWorld('sockets');
-  console.log(`\nIdle subscriptions: ${wholeNumber(sockets)} websockets with one each; of Taskwire, each to another task`);
+  console.log(
+    `\nIdle subscriptions: ${wholeNumber(sockets)} websockets with one each; of Taskwire, each to another task`,
+  );
   const ids = Array.from({ length: sockets }, (_, at) => String(at));
   const raw = await measure(world, { script: 'bench/bare-sockets.ts', query: SILENCE, ids });
-  const taskwire = await measure(world, { script: 'src/main.ts', query: TASK_EVENTS, ids: await enqueueDelayed(world, sockets) });
+  const taskwire = await measure(world, {
+    script: 'src/main.ts',
+    query: TASK_EVENTS,
+    ids: await enqueueDelayed(world, sockets),
+  });
   console.log(
     formatTable([
       ['a subscription', 'bare graphql-ws', 'Taskwire'],
@@ -46,7 +53,8 @@ async function measure(world: World, { script, query, ids }: Server): Promise<Me
   const nodeOptions = ['--import', new URL('memory-on-request.ts', import.meta.url).href];
   await using server = await world.start(script.replaceAll('/', '-'), script, { nodeOptions });
   await using clients = await world.start('socket clients', 'bench/socket-clients.ts');
-  const open = (some: readonly string[]) => clients.request('open', { url: server.url, query, ids: some } satisfies Opening);
+  const open = (some: readonly string[]) =>
+    clients.request('open', { url: server.url, query, ids: some } satisfies Opening);
   await open(ids.slice(0, WARM_UP));
   await clients.request('close');
   const before = await server.request<Memory>('memory');
@@ -65,7 +73,10 @@ async function enqueueDelayed(world: World, count: number): Promise<string[]> {
     const inputs = Array.from({ length: Math.min(BATCH, count - ids.length) }, () => input);
     const body = JSON.stringify({ query: ENQUEUE, variables: { inputs } });
     const response = await fetch(api.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-    const { data, errors } = (await response.json()) as { data?: { enqueueTasks: { task: { id: string } }[] }; errors?: unknown };
+    const { data, errors } = (await response.json()) as {
+      data?: { enqueueTasks: { task: { id: string } }[] };
+      errors?: unknown;
+    };
     if (!data) throw new Error(`expected delayed tasks, got: ${JSON.stringify(errors)}`);
     ids.push(...data.enqueueTasks.map(({ task }) => task.id));
   }

@@ -5,7 +5,14 @@ export function quantile(values: readonly number[], share: number): number {
 }
 
 export function median(values: readonly number[]): number {
-  return (quantile(values, 0.5) - quantile(values.map((value) => -value), 0.5)) / 2;
+  return (
+    (quantile(values, 0.5) -
+      quantile(
+        values.map((value) => -value),
+        0.5,
+      )) /
+    2
+  );
 }
 
 /** Milliseconds on a clock that all processes of the machine share, with microseconds behind the point. */

@@ -32,7 +32,9 @@ export async function benchTasks(bench: Bench): Promise<Measure[]> {
     await using opened = new AsyncDisposableStack();
     const rawWorker = await world.start('raw worker', 'bench/raw-worker.ts', { environment });
     const runRaw = opened.adopt(openRawRounds(world, rawWorker), ({ close }) => close());
-    const nodeOptions = profile ? ['--cpu-prof', '--cpu-prof-name=worker.cpuprofile', `--cpu-prof-dir=${world.folder}`] : [];
+    const nodeOptions = profile
+      ? ['--cpu-prof', '--cpu-prof-name=worker.cpuprofile', `--cpu-prof-dir=${world.folder}`]
+      : [];
     opened.use(await world.start('worker', 'worker/main.ts', { environment, nodeOptions }));
     const runTaskwire = opened.adopt(await openTaskwireRounds(world), ({ close }) => close());
     console.log(`\nNo-op tasks: ${rounds} rounds of ${wholeNumber(tasks)}, ${BATCH} a call, ${CONCURRENCY} at once`);

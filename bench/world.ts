@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { openOrm } from '../src/db/orm.ts';
+import { closeOrm, openOrm } from '../src/db/orm.ts';
 import { poolSql, type Sql } from '../src/db/sql.ts';
 import { runStatement, withDatabase } from '../src/dev/administer-postgres.ts';
 import { Child } from './child.ts';
@@ -88,8 +88,13 @@ export class World implements AsyncDisposable {
   /** Statements on a pool of their own. */
   async openSql(): Promise<{ sql: Sql; close(): Promise<void> }> {
     const logger = pino({ level: 'silent' });
-    const orm = await openOrm({ databaseUrl: this.databaseUrl, applicationName: 'taskwire:bench', poolSize: 1, logger });
-    return { sql: poolSql(orm), close: () => orm.close(true) };
+    const orm = await openOrm({
+      databaseUrl: this.databaseUrl,
+      applicationName: 'taskwire:bench',
+      poolSize: 1,
+      logger,
+    });
+    return { sql: poolSql(orm), close: () => closeOrm(orm) };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

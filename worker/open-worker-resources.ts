@@ -61,12 +61,22 @@ function openBatchers(
   return {
     claims: new Batcher(async (ids: readonly string[]) => {
       const claimed = new Map((await claimTasks(sql, ids, workerId, names)).map((task) => [task.id, task]));
-      return ids.map((id) => claimed.get(id) ?? null);
-    }),
+      return ids.map((id) => takeFrom(claimed, id));
+    }, options),
     settlements: new Batcher(async (settlements) => {
       const settled = new Map((await settleAttempts(sql, settlements)).map((task) => [task.id, task]));
-      return settlements.map(({ taskId }) => settled.get(taskId) ?? null);
+      return settlements.map(({ taskId, attempt }) => {
+        const task = settled.get(taskId);
+        return task?.attempt === attempt ? task : null;
+      });
     }, options),
     events: new Batcher((events) => appendEvents(sql, events), options),
   };
+}
+
+/** Two jobs may bring the same task at the same time; one of them gets it. */
+function takeFrom<T>(byId: Map<string, T>, id: string): T | null {
+  const value = byId.get(id);
+  byId.delete(id);
+  return value ?? null;
 }

@@ -4,7 +4,8 @@ import type { WorkerResources } from './worker-resources.ts';
 
 /** Publishes the event that the end of an attempt is. `result` is that of a SUCCESS. */
 export function publishSettled({ bus }: Pick<WorkerResources, 'bus'>, task: SettledTask, result: unknown = null): void {
-  const { id: taskId, sequence, state, attempt, error, at } = task;
+  const { id: taskId, sequence, state, attempt, error, cancelReason, at } = task;
   const event: TaskEvent = { taskId, sequence, type: state, at, state, attempt };
-  bus.publish([state === 'SUCCESS' ? { ...event, result } : { ...event, error }]);
+  if (state === 'SUCCESS') bus.publish([{ ...event, result }]);
+  else bus.publish([{ ...event, error, ...(state === 'REVOKED' && { message: cancelReason }) }]);
 }

@@ -117,7 +117,7 @@ function failureOf({ random }: WorkerResources, { task, running }: Attempt, thro
   }
   const decision = decideRetry({
     thrown,
-    failures: task.attempt - task.losses,
+    failures: task.failures + 1,
     maxAttempts: task.maxAttempts,
     random: random(),
   });

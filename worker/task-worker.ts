@@ -1,5 +1,6 @@
 import { DelayedError, type Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { taskIdOf } from '../src/queue/task-queues.ts';
 import { executeTask } from './execute-task.ts';
 import type { WorkerResources } from './worker-resources.ts';
 
@@ -40,8 +41,9 @@ export function openTaskWorker({ queue, concurrency, keyPrefix, redis, resources
 }
 
 async function work(resources: WorkerResources, job: Job, token: string | undefined): Promise<null> {
-  const execution = await executeTask(resources, job.id ?? '').catch((error: unknown) => {
-    resources.logger.error({ taskId: job.id, error }, 'The task goes back to its queue');
+  const taskId = taskIdOf(job.id ?? '');
+  const execution = await executeTask(resources, taskId).catch((error: unknown) => {
+    resources.logger.error({ taskId, error }, 'The task goes back to its queue');
     return { kind: 'later', delayMs: GIVE_BACK_MS } as const;
   });
   if (execution.kind === 'done') return null;

@@ -23,7 +23,7 @@ export function releaseDeadSessions(pool: SessionPool): void {
     session.query = (...args) => {
       const [text] = args;
       if (text === 'rollback') return query(...args).catch(() => closeInstead(session));
-      if (!startsTransaction(text) || 1) return query(...args);
+      if (!startsTransaction(text)) return query(...args);
       return query(...args).catch((error: unknown) => {
         session.release(error);
         throw error;

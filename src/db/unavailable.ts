@@ -19,7 +19,10 @@ export function isPostgresUnavailable(error: unknown): boolean {
   );
 }
 
-/** Whether an error lies in the data of one row, so that the other rows of its batch deserve another try without it. */
+/**
+ * Whether the rows of a batch that failed with this error deserve another try each on its own: the fault lies in the data of
+ * one of them (22, 23, 54), or it is a deadlock (40P01), which takes several rows.
+ */
 export function isDataError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^(22|23|54)/.test(String(error.code));
+  return error instanceof Error && 'code' in error && /^(22|23|54|40P01)/.test(String(error.code));
 }

@@ -29,7 +29,7 @@ export class EventBus {
   constructor(options: EventBusOptions) {
     this.#options = options;
     const { publisher, subscriber } = options;
-    this.#pubsub = new RedisPubSub({ publisher, subscriber });
+    this.#pubsub = new RedisPubSub({ publisher, subscriber: quietlyEnding(subscriber) });
   }
 
   /** Publishes events that are committed. A message that can't be sent now is dropped. */
@@ -83,4 +83,14 @@ export class EventBus {
   get #cancelChannel(): string {
     return `${this.#options.keyPrefix}:cancel`;
   }
+}
+
+/** RedisPubSub does not look at what becomes of its UNSUBSCRIBEs; one that the end of the connection meets is no fault. */
+function quietlyEnding(subscriber: Redis): Redis {
+  const unsubscribe = subscriber.unsubscribe.bind(subscriber);
+  const punsubscribe = subscriber.punsubscribe.bind(subscriber);
+  return Object.assign(subscriber, {
+    unsubscribe: (...channels: string[]) => unsubscribe(...channels).catch(() => undefined),
+    punsubscribe: (...patterns: string[]) => punsubscribe(...patterns).catch(() => undefined),
+  });
 }

@@ -60,7 +60,7 @@ export class TaskWatcher {
     const detach = await this.#attach(subscription);
     try {
       const first = await readHistory(this.#options.sql, taskId, subscription.cursor, after === undefined ? 0 : PAGE);
-      if (first) return endedByReturn(this.#follow(subscription, first, after === undefined, detach), subscription);
+      if (first) return endedFromOutside(this.#follow(subscription, first, after === undefined, detach), detach);
     } catch (error) {
       detach();
       throw error;
@@ -103,7 +103,7 @@ export class TaskWatcher {
     ]);
     if (!inTime) attached.then(() => subscription.reread()).catch(() => undefined);
     return () => {
-      this.#subscriptions.delete(subscription);
+      if (!this.#subscriptions.delete(subscription)) return;
       subscription.close();
       attached.then((unsubscribe) => unsubscribe()).catch(() => undefined);
     };
@@ -164,12 +164,20 @@ export class TaskWatcher {
   }
 }
 
-/** A generator that waits for an event does not hear `return()`: the subscription must wake it. */
-function endedByReturn(events: AsyncGenerator<TaskEvent>, subscription: TaskSubscription): AsyncGenerator<TaskEvent> {
+/**
+ * A generator that waits for an event does not hear `return()`: it must be woken. One that has not begun hears it and skips
+ * its `finally`.
+ */
+function endedFromOutside(events: AsyncGenerator<TaskEvent>, detach: () => void): AsyncGenerator<TaskEvent> {
   const endNow = events.return.bind(events);
+  const failNow = events.throw.bind(events);
   events.return = (value) => {
-    subscription.close();
+    detach();
     return endNow(value);
+  };
+  events.throw = (error) => {
+    detach();
+    return failNow(error);
   };
   return events;
 }

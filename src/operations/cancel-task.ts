@@ -3,7 +3,7 @@ import { isId } from '../core/ids.ts';
 import { toStorableText } from '../core/storable.ts';
 import { isTerminal } from '../core/task-state.ts';
 import type { TaskRow } from '../db/entities/task.ts';
-import { requestCancel, revokeWaiting } from '../db/statements/end-task.ts';
+import { requestCancel, type RevokedTask, revokeWaiting } from '../db/statements/end-task.ts';
 import { readHistory } from '../db/statements/read-history.ts';
 import { getTask } from './get-task.ts';
 import type { ServiceResources } from './resources.ts';
@@ -20,7 +20,8 @@ export async function cancelTask(resources: ServiceResources, id: string, reason
   if (!isId(id)) throw taskNotFound(id);
   const why = reason === null ? null : toStorableText(reason).slice(0, REASON_MAX);
   for (;;) {
-    if (await revokeWaiting(resources.sql, id, why)) return withdraw(resources, id);
+    const revoked = await revokeWaiting(resources.sql, id, why);
+    if (revoked) return withdraw(resources, revoked);
     if (await requestCancel(resources.sql, id, why)) {
       resources.bus.publishCancel({ taskId: id, reason: why });
       return requireTask(resources, id);
@@ -32,13 +33,12 @@ export async function cancelTask(resources: ServiceResources, id: string, reason
 }
 
 /** Tells who follows the task, and takes its job away. */
-async function withdraw(resources: ServiceResources, id: string): Promise<TaskRow> {
+async function withdraw(resources: ServiceResources, revoked: RevokedTask): Promise<TaskRow> {
   const { sql, bus, queues } = resources;
-  const task = await requireTask(resources, id);
-  const history = await readHistory(sql, id, task.sequence - 1, 1);
+  const history = await readHistory(sql, revoked.id, revoked.sequence - 1, 1);
   bus.publish(history?.events ?? []);
-  await queues.remove(task.queue, id);
-  return task;
+  await queues.remove(revoked);
+  return requireTask(resources, revoked.id);
 }
 
 async function requireTask(resources: ServiceResources, id: string): Promise<TaskRow> {

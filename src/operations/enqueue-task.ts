@@ -16,6 +16,7 @@ export interface EnqueueOptions {
   priority?: number | null | undefined;
   /** Not before so many seconds from now; up to a year. Not together with `runAt`. */
   delaySeconds?: number | null | undefined;
+  /** Not before this time; up to a year from now. */
   runAt?: Date | null | undefined;
   /** At most 20, of at most 100 characters each. */
   tags?: readonly string[] | null | undefined;
@@ -129,6 +130,7 @@ function optionProblems(options: EnqueueOptions): InputProblem[] {
     `from 0 to ${DELAY_MAX_SECONDS}`,
   );
   expect('runAt', runAt == null || delaySeconds == null, 'left out when delaySeconds is given');
+  expect('runAt', runAt == null || isWithinYear(runAt), 'a time between 1970 and a year from now');
   expect(
     'idempotencyKey',
     idempotencyKey == null || isText(idempotencyKey, IDEMPOTENCY_KEY_MAX),
@@ -146,6 +148,10 @@ function isIntegerWithin(value: number | null | undefined, min: number, max: num
   return value == null || (Number.isInteger(value) && value >= min && value <= max);
 }
 
+function isWithinYear(time: Date): boolean {
+  return time.getTime() >= 0 && time.getTime() <= Date.now() + DELAY_MAX_SECONDS * 1000;
+}
+
 function isText(text: string, max: number): boolean {
   return text.length >= 1 && text.length <= max && findStorageProblem(text) === undefined;
 }
@@ -161,6 +167,7 @@ export function dispatchNew({ dispatcher }: EnqueueResources, tasks: readonly Ne
   dispatcher.dispatch(
     tasks.map(({ id, queue, priority, runAt }) => ({
       id,
+      run: 1,
       queue,
       priority,
       delayMs: runAt === null ? 0 : Math.max(0, runAt.getTime() - nowMs),

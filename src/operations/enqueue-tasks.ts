@@ -16,7 +16,7 @@ export type EnqueueOutcome = EnqueuedTask | UserInputError;
  */
 export async function enqueueTasks(
   resources: EnqueueResources,
-  inputs: readonly EnqueueInput[],
+  inputs: readonly Omit<EnqueueInput, 'em'>[],
 ): Promise<EnqueueOutcome[]> {
   if (inputs.length > ENQUEUE_TASKS_MAX) {
     throw userError('TOO_MANY_TASKS', `expected at most ${ENQUEUE_TASKS_MAX} tasks, got: ${inputs.length}`, ['inputs']);

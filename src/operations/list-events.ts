@@ -4,6 +4,8 @@ import { readHistory } from '../db/statements/read-history.ts';
 import { type Page, toPage, toPageRequest } from './page.ts';
 import type { ServiceResources } from './resources.ts';
 
+const SEQUENCE_MAX = 2 ** 31 - 1;
+
 export interface ListEventsInput {
   taskId: string;
   first?: number | null | undefined;
@@ -22,7 +24,7 @@ export async function listEvents(
 ): Promise<Page<TaskEvent>> {
   const request = toPageRequest({ first, after });
   const cursor = request.after === undefined ? 0 : Number(request.after);
-  if (!Number.isSafeInteger(cursor) || cursor < 0) {
+  if (!Number.isInteger(cursor) || cursor < 0 || cursor > SEQUENCE_MAX) {
     throw userError('BAD_USER_INPUT', `expected after to be a cursor of this list, got: ${JSON.stringify(after)}`, [
       'after',
     ]);

@@ -24,6 +24,7 @@ const ROLE_OPTIONS: Record<RedisRole, RedisOptions> = {
 export function openRedis(url: string, role: RedisRole, logger: Logger): Redis {
   const redis = new Redis(url, {
     ...ROLE_OPTIONS[role],
+    enableAutoPipelining: true, // commands of one turn of the event loop travel together
     retryStrategy: (times) => Math.min(RECONNECT_MAX_MS, times * RECONNECT_MIN_MS),
   });
   let away = false;

@@ -41,21 +41,23 @@ export class TaskQueues {
   async addMissing(tasks: readonly DispatchableTask[]): Promise<number> {
     if (tasks.length === 0) return 0;
     const pipeline = this.#options.redis.pipeline();
-    for (const { queue, id } of tasks) pipeline.exists(this.#queue(queue).toKey(id));
+    for (const task of tasks) pipeline.exists(this.#queue(task.queue).toKey(jobIdOf(task)));
     const replies = (await pipeline.exec()) ?? [];
-    const missing = tasks.filter((_, index) => replies[index]?.[0] === null && replies[index][1] === 0);
+    const failed = replies.find(([error]) => error !== null);
+    if (failed) throw failed[0];
+    const missing = tasks.filter((_, index) => replies[index]?.[1] === 0);
     if (missing.length > 0) await this.add(missing);
     return missing.length;
   }
 
   /** Takes a task's job away unless it is being worked on. Does nothing when Redis is away: the job is harmless. */
-  async remove(queue: string, id: string): Promise<void> {
+  async remove(task: Pick<DispatchableTask, 'id' | 'run' | 'queue'>): Promise<void> {
     if (!this.available) return;
-    await this.#queue(queue)
-      .remove(id)
+    await this.#queue(task.queue)
+      .remove(jobIdOf(task))
       .catch((error: Error) => {
         this.#options.logger.debug(
-          { taskId: id, error: error.message },
+          { taskId: task.id, error: error.message },
           'the job of an ended task stays until a worker sees it',
         );
       });
@@ -77,6 +79,22 @@ export class TaskQueues {
   }
 }
 
-function toJob({ id, priority, delayMs }: DispatchableTask) {
-  return { name: JOB_NAME, data: JOB_DATA, opts: { jobId: id, priority, delay: Math.ceil(delayMs) } };
+function toJob(task: DispatchableTask) {
+  const { priority, delayMs } = task;
+  return { name: JOB_NAME, data: JOB_DATA, opts: { jobId: jobIdOf(task), priority, delay: Math.ceil(delayMs) } };
+}
+
+/**
+ * A task's job has its id. One that is run again by hand gets a job of its own: that of the run before may not be gone yet,
+ * and would take the new one's place until it is.
+ */
+function jobIdOf({ id, run }: Pick<DispatchableTask, 'id' | 'run'>): string {
+  return run === 1 ? id : `${id}-${run}`;
+}
+
+const ID_LENGTH = 36;
+
+/** The task of a job. */
+export function taskIdOf(jobId: string): string {
+  return jobId.slice(0, ID_LENGTH);
 }

@@ -54,7 +54,8 @@ export const test = base.extend('database', { scope: 'file' }, async ({}, { onCl
   return openDatabase(orm);
 });
 
-function openDatabase(orm: Orm): Database {
+/** As {@link test} gives it, over an ORM that is open already. */
+export function openDatabase(orm: Orm): Database {
   const sql = poolSql(orm);
   const run = async <Columns extends object = Row>(text: string, values: readonly unknown[] = []) =>
     (await sql.query<Columns>({ text }, values)).map(withDates);

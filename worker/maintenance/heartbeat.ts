@@ -21,19 +21,24 @@ export class Heartbeat {
   }
 
   /**
-   * Whether this worker has been heard of without a gap for as long as it takes to be lost. After an outage of Postgres all
-   * workers look lost for a moment; only who has seen the others have their chance to speak may judge.
+   * Whether this worker has been heard of without a gap for as long as it takes to be lost, and just now. After an outage of
+   * Postgres, or a sleep of the machine, all workers look lost for a moment; only who has seen the others have their chance
+   * to speak may judge.
    */
   get mayJudge(): boolean {
-    return Date.now() - this.#heardSinceMs >= this.#options.lostAfterMs;
+    return this.#isHeard && Date.now() - this.#heardSinceMs >= this.#options.lostAfterMs;
+  }
+
+  /** A gap is half the time that it takes to be lost: a worker whose gap began a heartbeat earlier is not lost by then. */
+  get #isHeard(): boolean {
+    return Date.now() - this.#lastHeardMs < this.#options.lostAfterMs / 2;
   }
 
   async runOnce(): Promise<void> {
-    const { sql, workerId, queues, running, lostAfterMs } = this.#options;
+    const { sql, workerId, queues, running } = this.#options;
     await recordHeartbeat(sql, workerId, queues);
-    const nowMs = Date.now();
-    if (nowMs - this.#lastHeardMs >= lostAfterMs) this.#heardSinceMs = nowMs;
-    this.#lastHeardMs = nowMs;
+    if (!this.#isHeard) this.#heardSinceMs = Date.now();
+    this.#lastHeardMs = Date.now();
     if (running.size === 0) return;
     for (const { id, reason } of await listCancelled(sql, workerId)) running.cancel(id, reason);
   }

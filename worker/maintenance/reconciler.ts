@@ -11,8 +11,8 @@ import type { Logger } from '../../src/logger.ts';
 import type { TaskQueues } from '../../src/queue/task-queues.ts';
 
 const PAGE = 500;
-/** How long one worker keeps the others from doing the same pass. */
-const PASS_LEASE_MS = 60_000;
+/** How long one worker keeps the others from doing the same pass, unless it shows with every page that it goes on. */
+const PASS_LEASE_MS = 5000;
 
 /** Only if the mark is still the one that the pass began with. */
 const ADVANCE_MARK = `
@@ -101,6 +101,7 @@ export class Reconciler {
     for (let cursor: OpenTaskCursor | undefined = from; cursor;) {
       const tasks = await listOpenTasks(this.#options.sql, cursor, PAGE);
       missing += await this.#options.queues.addMissing(tasks);
+      await this.#options.redis.pexpire(this.#leaseKey, PASS_LEASE_MS);
       const last = tasks.at(-1);
       cursor = tasks.length === PAGE && last ? { xid: last.xid, taskId: last.id } : undefined;
     }

@@ -21,8 +21,13 @@ export const Task = defineEntity({
     result: p.json<unknown>().nullable(),
     error: p.json<TaskError>().nullable(),
     progress: p.json<TaskProgress>().nullable(),
+    /** 1, and one more each time that the task is run again by hand. */
+    run: p.integer(),
+    /** Of its newest attempt, counted over all runs. */
     attempt: p.integer(),
-    /** Attempts that ended because their worker was lost; they don't count against `maxAttempts`. */
+    /** Attempts of this run that failed and count against `maxAttempts`. */
+    failures: p.integer(),
+    /** Attempts of this run that ended because their worker was lost; they don't count. */
     losses: p.integer(),
     maxAttempts: p.integer(),
     tags: p.array<string>(),

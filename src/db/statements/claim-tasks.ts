@@ -9,7 +9,8 @@ export interface ClaimedTask {
   /** The number of the attempt: every later write names it (fencing). */
   attempt: number;
   maxAttempts: number;
-  losses: number;
+  /** Attempts of this run that failed before this one. */
+  failures: number;
   /** Of the STARTED event. */
   sequence: number;
   /** ISO 8601. */
@@ -32,12 +33,12 @@ const CLAIM_TASKS = statement(`
     where t.id = any ($1::uuid[]) and lazily.setting = 'off'
       and t.name = any ($3::text[]) and t.state in (${stateList(statesBefore('STARTED'))})
       and (t.run_at is null or t.run_at <= now() + ${CLOCK_SLACK})
-    returning t.id, t.name, t.input, t.attempt, t.max_attempts, t.losses, t.sequence, t.attempt_started_at
+    returning t.id, t.name, t.input, t.attempt, t.max_attempts, t.failures, t.sequence, t.attempt_started_at
   ), claims as (
     insert into task_claim (task_id, worker, attempt) select id, $2, attempt from claimed
     on conflict (task_id) do update set worker = excluded.worker, attempt = excluded.attempt
   )
-  select id, name, input, attempt, max_attempts as "maxAttempts", losses, sequence,
+  select id, name, input, attempt, max_attempts as "maxAttempts", failures, sequence,
     ${isoUtc('attempt_started_at')} as "startedAt"
   from claimed`);
 

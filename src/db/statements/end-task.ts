@@ -10,7 +10,7 @@ const REVOKE_WAITING = statement(`
     set state = 'REVOKED', sequence = sequence + 1, finished_at = now(), cancel_requested_at = now(), cancel_reason = $2,
       error = jsonb_build_object('code', 'CANCELLED', 'message', coalesce($2, 'The task was cancelled'), 'retryable', false)
     where id = $1 and state in (${NOT_RUNNING})
-    returning id
+    returning id, queue, run, sequence
   ), closed as (
     delete from open_task where task_id in (select id from revoked)
   ), released as (
@@ -18,11 +18,21 @@ const REVOKE_WAITING = statement(`
   ), outcome as (
     insert into task_outcome (state, task_id) select 'REVOKED', id from revoked
   )
-  select id from revoked`);
+  select id, queue, run, sequence from revoked`);
 
-/** Ends a task that does not run at this moment; answers whether it did. */
-export async function revokeWaiting(sql: Sql, id: string, reason: string | null): Promise<boolean> {
-  return (await sql.query(REVOKE_WAITING, [id, reason])).length > 0;
+/** A task that was revoked before it ran. */
+export interface RevokedTask {
+  id: string;
+  queue: string;
+  run: number;
+  /** Of its REVOKED event. */
+  sequence: number;
+}
+
+/** Ends a task that does not run at this moment; undefined when it runs, has ended or is unknown. */
+export async function revokeWaiting(sql: Sql, id: string, reason: string | null): Promise<RevokedTask | undefined> {
+  const [row] = await sql.query<RevokedTask>(REVOKE_WAITING, [id, reason]);
+  return row;
 }
 
 const REQUEST_CANCEL = statement(`
@@ -55,17 +65,25 @@ const REOPEN = statement(`
     insert into open_task (task_id) select id from ended
   )
   update task t
-  set state = 'PENDING', sequence = e.sequence + 1, started_sequence = null, result = null, error = null, progress = null,
-    max_attempts = t.attempt - t.losses + t.max_attempts, run_at = null, finished_at = null, cancel_requested_at = null,
+  set state = 'PENDING', run = t.run + 1, failures = 0, losses = 0, sequence = e.sequence + 1, started_sequence = null,
+    result = null, error = null, progress = null, run_at = null, finished_at = null, cancel_requested_at = null,
     cancel_reason = null
   from ended e where t.id = e.id
-  returning t.sequence, t.attempt`);
+  returning t.sequence, t.attempt, t.run`);
+
+/** A task that is PENDING again. */
+export interface ReopenedTask {
+  /** Of its new ENQUEUED event. */
+  sequence: number;
+  attempt: number;
+  run: number;
+}
 
 /**
- * Takes a task that failed or was revoked back to PENDING with a fresh budget of attempts; its history stays. Answers the
- * sequence of the new ENQUEUED event, or undefined when the task is in another state or unknown.
+ * Takes a task that failed or was revoked back to PENDING with the budget of attempts that it was enqueued with; its
+ * history stays. Undefined when the task is in another state or unknown.
  */
-export async function reopenTask(sql: Sql, id: string): Promise<{ sequence: number; attempt: number } | undefined> {
-  const [row] = await sql.query<{ sequence: number; attempt: number }>(REOPEN, [id]);
+export async function reopenTask(sql: Sql, id: string): Promise<ReopenedTask | undefined> {
+  const [row] = await sql.query<ReopenedTask>(REOPEN, [id]);
   return row;
 }

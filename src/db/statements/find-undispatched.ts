@@ -3,13 +3,14 @@ import { type Sql, statement } from '../sql.ts';
 /** What BullMQ has to know of a task. */
 export interface DispatchableTask {
   id: string;
+  run: number;
   queue: string;
   priority: number;
   /** Milliseconds until it may start; 0 for at once. */
   delayMs: number;
 }
 
-const DISPATCHABLE = `t.id, t.queue, t.priority,
+const DISPATCHABLE = `t.id, t.run, t.queue, t.priority,
   greatest(0, extract(epoch from coalesce(t.run_at, now()) - now()) * 1000)::float8 as "delayMs"`;
 
 const READ_DISPATCHABLE = statement(`

@@ -22,6 +22,8 @@ export interface SettledTask {
   sequence: number;
   attempt: number;
   error: TaskError | null;
+  /** Why it was to be cancelled, if it was. */
+  cancelReason: string | null;
   /** Until the next attempt, with RETRY. */
   delayMs: number;
   /** ISO 8601. */
@@ -52,12 +54,14 @@ const SETTLE_ATTEMPTS = statement(`
           'retryable', false)
         else a.error end,
       result = a.result, sequence = t.sequence + 1, losses = t.losses + a.lost::int,
+      failures = t.failures + (a.state in ('RETRY', 'FAILURE') and not a.lost)::int,
       started_sequence = case when ${GOES_ON} then null else t.started_sequence end,
       run_at = case when ${GOES_ON} then now() + a."delayMs" * interval '1 ms' else t.run_at end,
       finished_at = case when ${GOES_ON} then null else now() end
     from asked a
     where t.id = a.id and t.attempt = a.attempt and t.state in (${stateList(statesBefore('RETRY'))})
-    returning t.id, t.state, t.sequence, t.attempt, t.error, t.worker, t.attempt_started_at, a.started_sequence, a."delayMs"
+    returning t.id, t.state, t.sequence, t.attempt, t.error, t.worker, t.cancel_reason, t.attempt_started_at,
+      a.started_sequence, a."delayMs"
   ), closed as (
     delete from open_task o using settled s where o.task_id = s.id and s.state <> 'RETRY'
   ), released as (
@@ -74,7 +78,7 @@ const SETTLE_ATTEMPTS = statement(`
     insert into task_attempt (task_id, number, started_at, finished_at, worker, error)
     select id, attempt, attempt_started_at, now(), worker, error from settled where state = 'RETRY'
   )
-  select id, state, sequence, attempt, error, "delayMs", ${isoUtc('now()')} as at from settled`);
+  select id, state, sequence, attempt, error, cancel_reason as "cancelReason", "delayMs", ${isoUtc('now()')} as at from settled`);
 
 /** Ends attempts; answers those that were written. One that is missing was fenced off: it is not current any more. */
 export function settleAttempts(sql: Sql, settlements: readonly Settlement[]): Promise<SettledTask[]> {

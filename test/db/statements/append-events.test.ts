@@ -26,9 +26,7 @@ test('events are appended in their order and answered with their sequences', asy
 
   const events = await database.history(id);
   expect(events.map(({ sequence }) => sequence)).toEqual(upTo(6));
-  expect(events.slice(2)).toEqual(
-    [...first, ...second].map((event) => ({ ...event, result: null, error: null })),
-  );
+  expect(events.slice(2)).toEqual([...first, ...second].map((event) => ({ ...event, result: null, error: null })));
   expect(events.slice(2)).toMatchObject([
     { type: 'LOG', message: 'begun', progress: null, at: AT },
     { type: 'PROGRESS', progress: progressOf(1), state: 'PROGRESS' },
@@ -115,7 +113,9 @@ describe('an attempt that is not the current one appends nothing', () => {
   });
 });
 
-test('whatever is appended while the attempt ends, the sequences are 1, 2 … n and the end is the last', async ({ database }) => {
+test('whatever is appended while the attempt ends, the sequences are 1, 2 … n and the end is the last', async ({
+  database,
+}) => {
   const ids = await Promise.all(upTo(6).map(async () => (await database.enqueue()).id));
   for (const id of ids) await database.start(id);
 
@@ -125,7 +125,8 @@ test('whatever is appended while the attempt ends, the sequences are 1, 2 … n 
       for (const number of upTo(10)) {
         const events = [report(id, number), line(id, `line ${number}`)];
         appending.push(appendEvents(database.sql, events).then((added) => added.filter(Boolean).length));
-        if (number === index + 3) await database.settle({ taskId: id, attempt: 1, state: index % 2 ? 'SUCCESS' : 'RETRY' });
+        if (number === index + 3)
+          await database.settle({ taskId: id, attempt: 1, state: index % 2 ? 'SUCCESS' : 'RETRY' });
       }
       const counts = await Promise.all(appending);
       return { id, added: counts.reduce((total, count) => total + count, 0) };

@@ -57,18 +57,21 @@ test('the next attempt has the next number, and the task keeps the start of its 
 });
 
 describe('what may not be claimed is left as it is', () => {
-  test.for(['STARTED', 'PROGRESS', 'SUCCESS', 'FAILURE', 'REVOKED'] as const)('a task in %s', async (state, { database }) => {
-    const id = await taskIn(database, state);
-    const before = await database.row(id);
-    const standing = await database.standing(id);
+  test.for(['STARTED', 'PROGRESS', 'SUCCESS', 'FAILURE', 'REVOKED'] as const)(
+    'a task in %s',
+    async (state, { database }) => {
+      const id = await taskIn(database, state);
+      const before = await database.row(id);
+      const standing = await database.standing(id);
 
-    const claimed = await claimTasks(database.sql, [id], 'worker-2', ANY_NAME);
+      const claimed = await claimTasks(database.sql, [id], 'worker-2', ANY_NAME);
 
-    expect(before['state']).toBe(state);
-    expect(claimed).toEqual([]);
-    expect(await database.row(id)).toEqual(before);
-    expect(await database.standing(id)).toEqual(standing);
-  });
+      expect(before['state']).toBe(state);
+      expect(claimed).toEqual([]);
+      expect(await database.row(id)).toEqual(before);
+      expect(await database.standing(id)).toEqual(standing);
+    },
+  );
 
   test('a task whose time has not come', async ({ database }) => {
     const { id } = await database.enqueue({ runAt: new Date(Date.now() + 60_000) });
@@ -101,7 +104,9 @@ test('a task that is due within the difference of two clocks starts', async ({ d
 
 test('of many those are claimed that may be', async ({ database }) => {
   const pending = await Promise.all(upTo(5).map(() => taskIn(database, 'PENDING')));
-  const others = await Promise.all((['STARTED', 'SUCCESS', 'REVOKED'] as const).map((state) => taskIn(database, state)));
+  const others = await Promise.all(
+    (['STARTED', 'SUCCESS', 'REVOKED'] as const).map((state) => taskIn(database, state)),
+  );
 
   const claimed = await claimTasks(database.sql, [...others, ...pending, newId()], 'worker-1', ANY_NAME);
 
@@ -114,7 +119,9 @@ test('of workers that claim the same tasks at the same time each task goes to on
 
   const claims = await Promise.all(workers.map((worker) => claimTasks(database.sql, ids, worker, ANY_NAME)));
 
-  const claimed = claims.flatMap((tasks, index) => tasks.map(({ id, attempt }) => ({ id, attempt, worker: workers[index] })));
+  const claimed = claims.flatMap((tasks, index) =>
+    tasks.map(({ id, attempt }) => ({ id, attempt, worker: workers[index] })),
+  );
   expect(claimed.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
   const rows = await database.run('select id, attempt, worker from task where id = any ($1)', [ids]);
   expect(new Set(rows.map((row) => JSON.stringify(row)))).toEqual(new Set(claimed.map((row) => JSON.stringify(row))));

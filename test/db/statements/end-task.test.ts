@@ -2,8 +2,7 @@ import { describe, expect } from 'vitest';
 import { newId } from '../../../src/core/ids.ts';
 import { claimTasks } from '../../../src/db/statements/claim-tasks.ts';
 import { requestCancel, reopenTask, revokeWaiting } from '../../../src/db/statements/end-task.ts';
-import { insertTasks } from '../../../src/db/statements/insert-tasks.ts';
-import { ANY_NAME, type Database, newTask, test, untilWaiting, upTo } from '../database.ts';
+import { ANY_NAME, type Database, test, untilWaiting, upTo } from '../database.ts';
 
 const BROKEN = { code: 'BROKEN', message: 'it broke', retryable: true };
 
@@ -19,12 +18,22 @@ describe('a task that waits is revoked at once', () => {
   test('before it has started', async ({ database }) => {
     const { id } = await database.enqueue();
 
-    expect(await revokeWaiting(database.sql, id, 'not needed')).toBe(true);
+    expect(await revokeWaiting(database.sql, id, 'not needed')).toEqual({
+      id,
+      queue: 'diagnostics',
+      run: 1,
+      sequence: 2,
+    });
 
     const error = { code: 'CANCELLED', message: 'not needed', retryable: false };
     expect(await database.row(id)).toMatchObject({ state: 'REVOKED', sequence: 2, error, cancel_reason: 'not needed' });
     expect(await database.standing(id)).toEqual(['REVOKED']);
-    expect((await database.history(id)).at(-1)).toMatchObject({ type: 'REVOKED', sequence: 2, message: 'not needed', error });
+    expect((await database.history(id)).at(-1)).toMatchObject({
+      type: 'REVOKED',
+      sequence: 2,
+      message: 'not needed',
+      error,
+    });
   });
 
   test('between two attempts, and its history keeps the first', async ({ database }) => {
@@ -32,7 +41,7 @@ describe('a task that waits is revoked at once', () => {
     await database.start(id);
     await database.settle({ taskId: id, attempt: 1, state: 'RETRY' });
 
-    expect(await revokeWaiting(database.sql, id, null)).toBe(true);
+    expect(await revokeWaiting(database.sql, id, null)).toMatchObject({ id, sequence: 4 });
 
     const events = await database.history(id);
     expect(events.map(({ sequence, type }) => `${sequence} ${type}`)).toEqual([
@@ -50,8 +59,8 @@ describe('a task that waits is revoked at once', () => {
     await database.start(running);
     const failed = await failedTask(database);
 
-    expect(await revokeWaiting(database.sql, running, null)).toBe(false);
-    expect(await revokeWaiting(database.sql, failed, null)).toBe(false);
+    expect(await revokeWaiting(database.sql, running, null)).toBeUndefined();
+    expect(await revokeWaiting(database.sql, failed, null)).toBeUndefined();
     expect(await database.row(running)).toMatchObject({ state: 'STARTED', cancel_requested_at: null });
     expect(await database.row(failed)).toMatchObject({ state: 'FAILURE', sequence: 3 });
   });
@@ -66,7 +75,7 @@ describe('a task that waits is revoked at once', () => {
     await untilWaiting(database, 1);
     await em.commit();
 
-    expect(await revoking).toBe(false);
+    expect(await revoking).toBeUndefined();
     expect(await database.standing(id)).toEqual(['open']);
   });
 
@@ -114,10 +123,12 @@ describe('a task that is run again', () => {
 
     const reopened = await reopenTask(database.sql, id);
 
-    expect(reopened).toMatchObject({ sequence: 4, attempt: 1 });
+    expect(reopened).toEqual({ sequence: 4, attempt: 1, run: 2 });
     expect(await database.row(id)).toMatchObject({
       state: 'PENDING',
+      run: 2,
       attempt: 1,
+      failures: 0,
       losses: 0,
       max_attempts: 3,
       result: null,
@@ -146,7 +157,8 @@ describe('a task that is run again', () => {
     await database.settle({ taskId: id, attempt: 3, state: 'SUCCESS', result: {} });
     const ended = await database.history(id);
 
-    const plain = (events: typeof before) => events.map((event) => ({ progress: null, message: null, result: null, error: null, ...event }));
+    const plain = (events: typeof before) =>
+      events.map((event) => ({ progress: null, message: null, result: null, error: null, ...event }));
     expect(plain(pending).slice(0, 5)).toEqual(plain(before));
     expect(ended.map(({ sequence, type, state, attempt }) => `${sequence} ${type} ${state} ${attempt}`)).toEqual([
       '1 ENQUEUED PENDING 0',
@@ -181,13 +193,13 @@ describe('a task that is run again', () => {
 
     const budgets: unknown[] = [];
     for (let attempt = 1; attempt <= 4; attempt += 1) {
-      const { failures, losses, maxAttempts } = await database.start(id);
-      budgets.push({ failures, losses, maxAttempts });
+      const { failures, maxAttempts } = await database.start(id);
+      budgets.push({ failures, maxAttempts });
       await database.settle({ taskId: id, attempt, state: 'FAILURE', error: BROKEN });
       await reopenTask(database.sql, id);
     }
 
-    expect(budgets).toEqual(upTo(4).map(() => ({ failures: 0, losses: 0, maxAttempts: 3 })));
+    expect(budgets).toEqual(upTo(4).map(() => ({ failures: 0, maxAttempts: 3 })));
   });
 
   test('has no losses of workers from its former life', async ({ database }) => {
@@ -237,24 +249,4 @@ describe('a task that is run again', () => {
     for (const id of [pending, running, succeeded, newId()]) expect(await reopenTask(database.sql, id)).toBeUndefined();
     expect(await database.row(succeeded)).toMatchObject({ state: 'SUCCESS', sequence: 3 });
   });
-});
-
-test('how often attempts failed is counted apart from lost workers', async ({ database }) => {
-  const task = newTask();
-  await insertTasks(database.sql, [task]);
-  const counts: unknown[] = [];
-
-  for (const [index, lost] of [false, true, false, true, true].entries()) {
-    const { failures, losses } = await database.start(task.id);
-    counts.push([failures, losses]);
-    await database.settle({ taskId: task.id, attempt: index + 1, state: 'RETRY', lost });
-  }
-
-  expect(counts).toEqual([
-    [0, 0],
-    [1, 0],
-    [1, 1],
-    [2, 1],
-    [2, 2],
-  ]);
 });

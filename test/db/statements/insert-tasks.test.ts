@@ -95,7 +95,14 @@ describe('an idempotency key', () => {
   });
 
   test('that is left out never meets another', async ({ database }) => {
-    expect((await insertTasks(database.sql, upTo(3).map(() => newTask()))).size).toBe(3);
+    expect(
+      (
+        await insertTasks(
+          database.sql,
+          upTo(3).map(() => newTask()),
+        )
+      ).size,
+    ).toBe(3);
   });
 
   test('is free again when the transaction that took it is rolled back', async ({ database }) => {
@@ -111,7 +118,9 @@ describe('an idempotency key', () => {
     expect(await inserting).toEqual(new Set([second.id]));
   });
 
-  test('is met by statements that bring the same keys in another order, and none of them fails', async ({ database }) => {
+  test('is met by statements that bring the same keys in another order, and none of them fails', async ({
+    database,
+  }) => {
     const keys = upTo(100).map((number) => `key-${number}`);
     const batch = (order: readonly string[]) => order.map((idempotencyKey) => newTask({ idempotencyKey }));
     const shuffled = upTo(12).map((number) => keys.toSorted((a, b) => orderOf(a, number) - orderOf(b, number)));
@@ -123,7 +132,9 @@ describe('an idempotency key', () => {
 });
 
 describe('who holds a key', () => {
-  test('is the same task when its name and input are the same, in whatever order its fields are', async ({ database }) => {
+  test('is the same task when its name and input are the same, in whatever order its fields are', async ({
+    database,
+  }) => {
     const holder = await database.enqueue({ idempotencyKey: 'order', input: { x: 1, y: { z: [1, 2] } } });
 
     const asked = newTask({ idempotencyKey: 'order', input: { y: { z: [1, 2] }, x: 1.0 } });

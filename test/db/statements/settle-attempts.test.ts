@@ -189,6 +189,26 @@ test('of two ends of one attempt at the same time one is written', async ({ data
   expect(await database.row(id)).toMatchObject({ state: written[0]?.state, sequence: 3 });
 });
 
+test('how often attempts failed is counted apart from lost workers', async ({ database }) => {
+  const { id } = await database.enqueue();
+  const counts: unknown[] = [];
+
+  for (const [index, lost] of [false, true, false, true, true].entries()) {
+    const { failures } = await database.start(id);
+    await database.settle({ taskId: id, attempt: index + 1, state: 'RETRY', lost });
+    const { losses } = await database.row(id);
+    counts.push({ failures, losses });
+  }
+
+  expect(counts).toEqual([
+    { failures: 0, losses: 0 },
+    { failures: 1, losses: 1 },
+    { failures: 1, losses: 1 },
+    { failures: 2, losses: 2 },
+    { failures: 2, losses: 3 },
+  ]);
+});
+
 describe('a cancellation', () => {
   test('that meets a RETRY makes it REVOKED, with the reason', async ({ database }) => {
     const { id } = await database.enqueue();
