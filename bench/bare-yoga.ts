@@ -43,7 +43,8 @@ const schema = createSchema({
     },
   },
 });
-const server = createServer(createYoga({ schema, logging: false, landingPage: false }));
+const yoga = createYoga({ schema, logging: false, landingPage: false });
+const server = createServer((request, response) => void yoga(request, response));
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 answerRequests({ jobs: () => queue.getWaitingCount() });

@@ -16,6 +16,8 @@ export interface Bench extends AsyncDisposable {
   options: BenchOptions;
   /** As Postgres itself says it. */
   postgresVersion: string;
+  /** Fires when the benchmark is to end at once. */
+  signal: AbortSignal;
   openWorld(name: string): Promise<World>;
 }
 
@@ -26,7 +28,7 @@ export type BenchPart = (bench: Bench) => Promise<Measure[]>;
  * Starts a Postgres and a Redis with the settings of production. They live below the project rather than in the system's
  * temporary folder, which is memory on some machines: there a commit would not wait for a disk.
  */
-export async function openBench(options: BenchOptions): Promise<Bench> {
+export async function openBench(options: BenchOptions, signal: AbortSignal): Promise<Bench> {
   await using opened = new AsyncDisposableStack();
   await mkdir(join(PROJECT, '.data'), { recursive: true });
   const folder = await mkdtemp(join(PROJECT, '.data', 'bench-'));
@@ -37,7 +39,9 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
     await startEmbeddedRedis({ dataDir: join(folder, 'redis'), cacheDir: join(PROJECT, '.cache') }),
   );
   const children: Child[] = [];
-  opened.defer(async () => void (await Promise.all(children.map((child) => child[Symbol.asyncDispose]()))));
+  const endChildren = async () => void (await Promise.all(children.map((child) => child[Symbol.asyncDispose]())));
+  opened.defer(endChildren);
+  signal.addEventListener('abort', () => void endChildren()); // what waits for them ends too
   const templateUrl = postgres.url;
   const redisUrl = redis.url;
   await migrate({ databaseUrl: templateUrl });
@@ -48,9 +52,10 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
   const { logLevel } = options;
   return {
     options,
+    signal,
     postgresVersion: String(row?.['server_version']),
     openWorld: (name) =>
-      World.open({ name, templateUrl, redisUrl, folder, logLevel, onStart: (child) => children.push(child) }),
+      World.open({ name, signal, templateUrl, redisUrl, folder, logLevel, onStart: (child) => children.push(child) }),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 }

@@ -30,12 +30,13 @@ interface PageTimes {
 export async function benchLists(bench: Bench): Promise<Measure[]> {
   await using world = await bench.openWorld('lists');
   const measures: Measure[] = [];
-  for (const seed of SEEDS) measures.push(await benchSeed(world, seed, bench.options.listTasks));
+  for (const seed of SEEDS) measures.push(await benchSeed(bench, world, seed));
   if (bench.options.statements) await printTopStatements(world);
   return measures;
 }
 
-async function benchSeed(world: World, seed: Seed, count: number): Promise<Measure> {
+async function benchSeed({ options, signal }: Bench, world: World, seed: Seed): Promise<Measure> {
+  const count = options.listTasks;
   const startedMs = sharedClockMs();
   await seedTasks(world, seed, count);
   const seconds = Math.round((sharedClockMs() - startedMs) / 1000);
@@ -49,6 +50,7 @@ async function benchSeed(world: World, seed: Seed, count: number): Promise<Measu
     const rows: string[][] = [];
     const all: PageTimes[] = [];
     for (const listCase of listCases(known)) {
+      signal.throwIfAborted();
       const pages = await timeCase(service.resources, listCase);
       all.push(...pages);
       rows.push([listCase.name, ...pages.map(formatPage)]);

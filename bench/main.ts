@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { type Bench, type BenchPart, openBench } from './bench.ts';
-import { type Part, readOptions, USAGE } from './options.ts';
+import { type BenchOptions, type Part, readOptions, USAGE, UsageError } from './options.ts';
 import { formatSummary, type Measure } from './report.ts';
 import { benchLatency } from './latency.ts';
 import { benchLists } from './lists.ts';
@@ -20,29 +20,29 @@ const BENCH_PARTS: Record<Part, BenchPart> = {
   lists: benchLists,
 };
 
-const interrupted = Promise.withResolvers<'interrupted'>();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => interrupted.resolve('interrupted'));
+const INTERRUPTED = 130;
+const UNWIND_MAX_MS = 15_000;
+
+const interrupt = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort());
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options) await run(options, interrupt.signal);
+  else console.log(USAGE);
+} catch (error) {
+  if (!interrupt.signal.aborted) console.error(error instanceof UsageError ? error.message : error);
+  process.exitCode = interrupt.signal.aborted ? INTERRUPTED : 1;
 }
-process.exitCode = await main();
 process.exit();
 
-async function main(): Promise<number> {
-  try {
-    const options = readOptions(process.argv.slice(2));
-    if (!options) {
-      console.log(USAGE);
-      return 0;
-    }
-    const bench = await openBench(options);
-    const outcome = await Promise.race([runParts(bench).catch(toError), interrupted.promise]);
-    await bench[Symbol.asyncDispose]();
-    if (outcome instanceof Error) throw outcome;
-    return outcome === 'interrupted' ? 130 : 0;
-  } catch (error) {
-    console.error(error instanceof Error ? error.stack : error);
-    return 1;
-  }
+/** Rejects when something breaks, and when it is interrupted; everything that was started has ended then. */
+async function run(options: BenchOptions, signal: AbortSignal): Promise<void> {
+  await using bench = await openBench(options, signal);
+  const parts = runParts(bench);
+  const abandoned = Promise.withResolvers<never>();
+  signal.addEventListener('abort', () => setTimeout(() => abandoned.reject(signal.reason), UNWIND_MAX_MS));
+  await Promise.race([parts, abandoned.promise]);
 }
 
 async function runParts(bench: Bench): Promise<void> {
@@ -56,8 +56,4 @@ function printMachine({ postgresVersion }: Bench): void {
   const gigabytes = (totalmem() / 1024 ** 3).toFixed(0);
   console.log(`${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, ${gigabytes} GB, ${process.platform}`);
   console.log(`Node ${process.version}, PostgreSQL ${postgresVersion} with its default, durable settings`);
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -42,7 +42,10 @@ Parts (all when none is named): ${PARTS.join(', ')}
   --statements      print the statements that took Postgres longest in each part
 `;
 
-/** Reads the command line; undefined when it asks for help. Throws a `TypeError` that says what is wrong with it. */
+/** What is wrong with the command line. */
+export class UsageError extends Error {}
+
+/** Reads the command line; undefined when it asks for help. Throws a {@link UsageError}. */
 export function readOptions(args: readonly string[]): BenchOptions | undefined {
   const text = (value: string) => ({ type: 'string', default: value }) as const;
   const flag = { type: 'boolean', default: false } as const;
@@ -79,12 +82,12 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
 
 function toPart(name: string): Part {
   const part = PARTS.find((known) => known === name);
-  if (!part) throw new TypeError(`expected a part to be one of ${PARTS.join(', ')}, got: ${name}`);
+  if (!part) throw new UsageError(`expected a part to be one of ${PARTS.join(', ')}, got: ${name}`);
   return part;
 }
 
 function toCount(name: string, text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count > 0) return count;
-  throw new TypeError(`expected --${name} to be a positive integer, got: ${text}`);
+  throw new UsageError(`expected --${name} to be a positive integer, got: ${text}`);
 }

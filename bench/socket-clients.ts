@@ -25,7 +25,7 @@ answerRequests({
     await Promise.all(Array.from({ length: AT_ONCE }, openNext));
   },
   async close() {
-    await Promise.all(clients.map((client) => client.dispose()));
+    for (const client of clients) await client.dispose();
     clients = [];
   },
 });

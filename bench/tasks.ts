@@ -36,7 +36,7 @@ export async function benchTasks(bench: Bench): Promise<Measure[]> {
       ? ['--cpu-prof', '--cpu-prof-name=worker.cpuprofile', `--cpu-prof-dir=${world.folder}`]
       : [];
     opened.use(await world.start('worker', 'worker/main.ts', { environment, nodeOptions }));
-    const runTaskwire = opened.adopt(await openTaskwireRounds(world), ({ close }) => close());
+    const runTaskwire = opened.adopt(await openTaskwireRounds(world, bench.signal), ({ close }) => close());
     console.log(`\nNo-op tasks: ${rounds} rounds of ${wholeNumber(tasks)}, ${BATCH} a call, ${CONCURRENCY} at once`);
     for (let round = 0; round <= rounds; round += 1) {
       const raw = await runRaw.round(tasks);
@@ -91,7 +91,7 @@ function openRawRounds({ redisUrl, keyPrefix }: World, worker: Child): Rounds {
 
 const HAS_OPEN_TASKS = statement('select exists (select from open_task) as open');
 
-async function openTaskwireRounds({ environment }: World): Promise<Rounds> {
+async function openTaskwireRounds({ environment }: World, signal: AbortSignal): Promise<Rounds> {
   const core = await openCoreService({
     config: readServiceConfig(environment),
     logger: openLogger({ level: 'error' }),
@@ -104,7 +104,7 @@ async function openTaskwireRounds({ environment }: World): Promise<Rounds> {
     async round(tasks) {
       const startedMs = sharedClockMs();
       for (let added = 0; added < tasks; added += BATCH) await enqueueTasks(core.resources, inputs);
-      while (await isBusy()) await delay(POLL_MS);
+      while (await isBusy()) await delay(POLL_MS, undefined, { signal });
       return ratePerSecond(tasks, startedMs);
     },
     close: () => core.close(),

@@ -16,6 +16,8 @@ export interface WorldOptions {
   /** For logs and data. */
   folder: string;
   logLevel: string;
+  /** When it has fired, nothing is started or queried any more. */
+  signal: AbortSignal;
   /** Told of each process that was started. */
   onStart(child: Child): void;
 }
@@ -69,6 +71,7 @@ export class World implements AsyncDisposable {
 
   /** Starts a script of the project, with the product's environment. */
   async start(name: string, script: string, { environment = {}, nodeOptions = [] }: StartOptions = {}): Promise<Child> {
+    this.#options.signal.throwIfAborted();
     const child = await Child.start({
       name,
       script,
@@ -81,7 +84,8 @@ export class World implements AsyncDisposable {
   }
 
   /** Runs a statement on a connection of its own. */
-  query(statement: string, parameters: unknown[] = []): ReturnType<typeof runStatement> {
+  async query(statement: string, parameters: unknown[] = []): ReturnType<typeof runStatement> {
+    this.#options.signal.throwIfAborted();
     return runStatement(this.databaseUrl, statement, parameters);
   }
 

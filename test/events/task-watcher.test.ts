@@ -187,16 +187,17 @@ describe('what Redis does not bring', () => {
 
   test('is waited for while Postgres is away', async ({ watching: { watcherOver, task, database } }) => {
     const watched = await task();
+    let refusing = 0;
     let refused = 0;
     const sql = watchedSql(database.sql, () => {
-      if (refused >= 2) return;
-      if (reading) throw Object.assign(new Error('refused'), { code: (refused += 1) && 'ECONNREFUSED' });
+      if (refused >= refusing) return;
+      refused += 1;
+      throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
     });
-    let reading = false;
     const events = await follow(watcherOver(sql), watched.id);
     await take(events, 1);
 
-    reading = true;
+    refusing = 2;
     await watched.start();
     await watched.end('SUCCESS');
     await watched.publish(3);
