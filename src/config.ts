@@ -5,6 +5,8 @@ import { ConfigurationError } from './core/errors.ts';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const MAX_UPLOAD_BYTES_LIMIT = 2 ** 31 - 1; // what a GraphQL Int can count
+const CONCURRENCY_MAX = 1000;
+const SIGNING_SECRET_MIN = 32;
 
 /** Every variable, in the order of README's table: the one description of the configuration. */
 const variables = z.object({
@@ -23,10 +25,14 @@ const variables = z.object({
     .min(1)
     .default('.data')
     .describe('Folder of the embedded services, of uploaded files and of the outbox.'),
-  CONCURRENCY: integer(1, 1000).default(10).describe('Tasks that a worker runs at once, of each of its queues.'),
+  CONCURRENCY: integer(1, CONCURRENCY_MAX)
+    .default(10)
+    .describe('Tasks that a worker runs at once, of each of its queues.'),
   QUEUES: queueList()
     .optional()
-    .describe('Queues that a worker takes tasks from, separated by commas; all when left out.'),
+    .describe(
+      'Queues that a worker takes tasks from, separated by commas, e.g. `email,file=2`: of `file` two tasks at once. All when left out.',
+    ),
   LOG_LEVEL: z
     .enum(LOG_LEVELS)
     .default('info')
@@ -40,9 +46,24 @@ const variables = z.object({
     .optional()
     .describe('Mail server. Without it mails are written to `outbox` in DATA_DIR.'),
   MAIL_FROM: z.string().min(3).default('Taskwire <taskwire@localhost>').describe('Sender of the mails.'),
+  PAYMENT_GATEWAY_URL: url(['http:', 'https:'])
+    .optional()
+    .describe('Where payments are POSTed. Without it `npm start` starts a sandbox; elsewhere payments fail.'),
+  EXCHANGE_RATES_URL: url(['http:', 'https:'])
+    .optional()
+    .describe(
+      'Where exchange rates are read, with `?base=EUR`. Without it `npm start` starts a sandbox; elsewhere reading fails.',
+    ),
   MAX_UPLOAD_BYTES: integer(1, MAX_UPLOAD_BYTES_LIMIT)
     .default(1024 ** 3)
     .describe('Largest file that uploadFile takes, in bytes.'),
+  SIGNING_SECRET: z
+    .string()
+    .min(SIGNING_SECRET_MIN, `expected at least ${SIGNING_SECRET_MIN} characters`)
+    .optional()
+    .describe(
+      'Signs download links, the same in every API. Without it a random one is kept in DATA_DIR; in production there are no links then.',
+    ),
   WORKER_LOST_AFTER_SECONDS: number(1, 3600)
     .default(30)
     .describe('A worker that has not been heard of for so long is lost, and its tasks run elsewhere.'),
@@ -52,7 +73,9 @@ const variables = z.object({
   DIAGNOSTIC_TASKS: z
     .enum(['true', 'false'])
     .optional()
-    .describe('Whether `noop`, `countdown` and `fail-times` are offered; true except when NODE_ENV is production.'),
+    .describe(
+      'Whether `noop`, `countdown`, `fail-times` and `block` are offered; true except when NODE_ENV is production.',
+    ),
   NODE_ENV: z
     .enum(['development', 'production', 'test'])
     .default('development')
@@ -83,11 +106,30 @@ function numeric(fits: (value: number) => boolean, expected: string) {
     .refine(fits, `expected ${expected}`);
 }
 
+/** A queue that a worker takes tasks from. */
+export interface QueueChoice {
+  name: string;
+  /** Tasks at once; undefined: as many as of every other queue. */
+  concurrency: number | undefined;
+}
+
 function queueList() {
   return z
     .string()
-    .transform((text) => [...new Set(text.split(',').map((name) => name.trim()))])
-    .refine((names) => names.every((name) => KEBAB_CASE.test(name)), 'expected kebab-case names separated by commas');
+    .transform((text) => text.split(',').map(toQueueChoice))
+    .refine(
+      (choices) => choices.every(isQueueChoice) && new Set(choices.map(({ name }) => name)).size === choices.length,
+      `expected different kebab-case names separated by commas, each alone or as name=tasks with 1 to ${CONCURRENCY_MAX} tasks`,
+    );
+}
+
+function toQueueChoice(text: string): QueueChoice {
+  const [name = '', concurrency] = text.trim().split('=');
+  return { name, concurrency: concurrency === undefined ? undefined : Number(concurrency || Number.NaN) };
+}
+
+function isQueueChoice({ name, concurrency = 1 }: QueueChoice): boolean {
+  return KEBAB_CASE.test(name) && Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= CONCURRENCY_MAX;
 }
 
 /** The configuration of a process. */
@@ -100,12 +142,15 @@ export interface Config {
   dataDir: string;
   concurrency: number;
   /** Undefined means all queues of the catalogue. */
-  queues: string[] | undefined;
+  queues: QueueChoice[] | undefined;
   logLevel: (typeof LOG_LEVELS)[number];
   keyPrefix: string;
   smtpUrl: string | undefined;
   mailFrom: string;
+  paymentGatewayUrl: string | undefined;
+  exchangeRatesUrl: string | undefined;
   maxUploadBytes: number;
+  signingSecret: string | undefined;
   workerLostAfterMs: number;
   shutdownGraceMs: number;
   diagnosticTasks: boolean;
@@ -137,7 +182,10 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     keyPrefix: values.KEY_PREFIX,
     smtpUrl: values.SMTP_URL,
     mailFrom: values.MAIL_FROM,
+    paymentGatewayUrl: values.PAYMENT_GATEWAY_URL,
+    exchangeRatesUrl: values.EXCHANGE_RATES_URL,
     maxUploadBytes: values.MAX_UPLOAD_BYTES,
+    signingSecret: values.SIGNING_SECRET,
     workerLostAfterMs: values.WORKER_LOST_AFTER_SECONDS * 1000,
     shutdownGraceMs: values.SHUTDOWN_GRACE_SECONDS * 1000,
     diagnosticTasks: values.DIAGNOSTIC_TASKS === undefined ? !production : values.DIAGNOSTIC_TASKS === 'true',
@@ -148,12 +196,19 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
 /** A configuration whose services are known. */
 export type ServiceConfig = Config & { databaseUrl: string; redisUrl: string };
 
-/** As {@link readConfig}, for a process that starts nothing itself: DATABASE_URL and REDIS_URL must be set. */
-export function readServiceConfig(environment: NodeJS.ProcessEnv = process.env): ServiceConfig {
-  const missing = (['DATABASE_URL', 'REDIS_URL'] as const).filter((name) => !environment[name]);
+/**
+ * As {@link readConfig}, for a process that starts nothing itself: DATABASE_URL and REDIS_URL must be set. What the command
+ * line says overrides the environment.
+ */
+export function readServiceConfig(
+  environment: NodeJS.ProcessEnv = process.env,
+  overrides: NodeJS.ProcessEnv = {},
+): ServiceConfig {
+  const values = { ...environment, ...overrides };
+  const missing = (['DATABASE_URL', 'REDIS_URL'] as const).filter((name) => !values[name]);
   const problems = missing.map((name) => `${name}: expected a URL of a running service, got: nothing`);
   try {
-    const config = readConfig(environment);
+    const config = readConfig(values);
     const { databaseUrl, redisUrl } = config;
     if (databaseUrl && redisUrl) return { ...config, databaseUrl, redisUrl };
   } catch (error) {
@@ -183,6 +238,7 @@ export function configVariables(): ConfigVariable[] {
 function describeIssue(issue: z.core.$ZodIssue, given: Record<string, string | undefined>): string {
   const name = String(issue.path[0]);
   const value = given[name] ?? '';
-  const got = name.endsWith('_URL') ? 'something else (not shown: it may hold a password)' : JSON.stringify(value);
+  const secret = name.endsWith('_URL') || name.endsWith('_SECRET');
+  const got = secret ? 'something else (not shown: it may hold a password)' : JSON.stringify(value);
   return `${name}: ${issue.message}, got: ${got}`;
 }

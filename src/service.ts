@@ -1,15 +1,14 @@
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Config, ServiceConfig } from './config.ts';
-import { Batcher } from './core/batcher.ts';
 import { closeOrm, openOrm } from './db/orm.ts';
-import { poolSql, type Sql } from './db/sql.ts';
-import { insertTasks, type NewTask } from './db/statements/insert-tasks.ts';
-import { isDataError } from './db/unavailable.ts';
+import { poolSql } from './db/sql.ts';
 import { EventBus } from './events/event-bus.ts';
 import { TaskWatcher } from './events/task-watcher.ts';
 import { openFileStore } from './files/drive-file-store.ts';
 import type { Logger } from './logger.ts';
+import { DownloadLinks } from './operations/download-links.ts';
+import { openInserts } from './operations/open-inserts.ts';
 import type { EnqueueResources, ServiceResources } from './operations/resources.ts';
 import { Dispatcher } from './queue/dispatcher.ts';
 import { findRedisProblem, openRedis } from './queue/redis.ts';
@@ -18,11 +17,16 @@ import { openCatalog } from './tasks/catalog.ts';
 
 /** A statement of the API answers within this time or counts as unavailable: callers hear of it within 5 s. */
 const QUERY_TIMEOUT_MS = 4000;
-const INSERTS_IN_FLIGHT = 2;
+
+/**
+ * The batched statements of a worker look up some dozens of rows by their ids. Postgres plans them once a session, perhaps
+ * while the tables are still empty, and would then go on reading whole tables as they grow.
+ */
+const BATCH_SETTINGS = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off' };
 
 /** What the API and the worker share. */
 export interface CoreService {
-  resources: EnqueueResources & Pick<ServiceResources, 'orm' | 'queues' | 'bus' | 'files' | 'logger'>;
+  resources: EnqueueResources & Pick<ServiceResources, 'dispatcher' | 'orm' | 'queues' | 'bus' | 'files' | 'logger'>;
   /** In the role of a producer. */
   redis: Redis;
   close(): Promise<void>;
@@ -43,14 +47,14 @@ export interface CoreServiceOptions {
 export async function openCoreService(options: CoreServiceOptions): Promise<CoreService> {
   const { config, logger, applicationName, poolSize, statementPoolSize, queryTimeoutMs } = options;
   await using opened = new AsyncDisposableStack();
-  const openPool = async (size: number) => {
+  const openPool = async (size: number, settings?: Record<string, string>) => {
     const { databaseUrl } = config;
-    const pool = await openOrm({ databaseUrl, applicationName, poolSize: size, queryTimeoutMs, logger });
+    const pool = await openOrm({ databaseUrl, applicationName, poolSize: size, queryTimeoutMs, settings, logger });
     opened.defer(() => closeOrm(pool));
     return pool;
   };
   const orm = await openPool(poolSize);
-  const sql = poolSql(statementPoolSize === undefined ? orm : await openPool(statementPoolSize));
+  const sql = poolSql(statementPoolSize === undefined ? orm : await openPool(statementPoolSize, BATCH_SETTINGS));
   const redis = openRedis(config.redisUrl, 'producer', logger);
   opened.defer(() => redis.disconnect());
   const subscriber = openRedis(config.redisUrl, 'consumer', logger.child({}, { level: 'silent' }));
@@ -100,20 +104,12 @@ export async function openService(config: ServiceConfig, logger: Logger): Promis
   const watcher = new TaskWatcher({ bus, sql, logger });
   watcher.start();
   return {
-    resources: { ...core.resources, watcher, maxUploadBytes: config.maxUploadBytes },
+    resources: { ...core.resources, watcher, links: new DownloadLinks(config), maxUploadBytes: config.maxUploadBytes },
     async close() {
       watcher.stop();
       await core.close();
     },
   };
-}
-
-function openInserts(sql: Sql): Batcher<NewTask, boolean> {
-  const insert = async (tasks: readonly NewTask[]) => {
-    const inserted = await insertTasks(sql, tasks);
-    return tasks.map(({ id }) => inserted.has(id));
-  };
-  return new Batcher(insert, { maxInFlight: INSERTS_IN_FLIGHT, runAloneAfter: isDataError });
 }
 
 function openFiles({ dataDir }: Config) {

@@ -1,13 +1,17 @@
+import type { FencedError } from '../src/core/errors.ts';
 import type { ClaimedTask } from '../src/db/statements/claim-tasks.ts';
 import { readHistory } from '../src/db/statements/read-history.ts';
 import type { SettledTask } from '../src/db/statements/settle-attempts.ts';
 import type { Logger } from '../src/logger.ts';
 import { enqueueTask } from '../src/operations/enqueue-task.ts';
+import { AttemptCleanup, attemptFolder, removeFolder } from './attempt-cleanup.ts';
 import { claimTask } from './claim-task.ts';
+import { LogWriter } from './event-writer.ts';
 import { ProgressReporter } from './progress-reporter.ts';
 import { publishSettled } from './publish-settled.ts';
 import { type Attempt, runAttempt } from './run-attempt.ts';
-import type { TaskContext } from './task-handler.ts';
+import type { RunningAttempt } from './running-attempts.ts';
+import { openTaskContext } from './task-context.ts';
 import { untilAvailable } from './until-available.ts';
 import type { WorkerResources } from './worker-resources.ts';
 
@@ -18,8 +22,8 @@ export type Execution = { kind: 'done' } | { kind: 'later'; delayMs: number };
  * The pipeline of a task: claim → parse → run → record → publish. It never loses the task: what it cannot finish is looked
  * at again later. Rejects only when the worker's time is over.
  */
-export async function executeTask(resources: WorkerResources, id: string): Promise<Execution> {
-  const claim = await claimTask(resources, id);
+export async function executeTask(resources: WorkerResources, id: string, name: string): Promise<Execution> {
+  const claim = await claimTask(resources, id, name);
   if (claim.kind === 'later') return claim;
   if (claim.kind === 'ended') await publishEnd(resources, id);
   if (claim.kind !== 'claimed') return { kind: 'done' };
@@ -28,40 +32,56 @@ export async function executeTask(resources: WorkerResources, id: string): Promi
   const logger = resources.logger.child({ task: task.name, taskId: task.id, attempt: task.attempt });
   publishStarted(resources, task);
   logger.debug('Task started');
-  const attempt = openAttempt(resources, task, logger);
+  const running = resources.running.begin(task.id);
+  const attempt = openAttempt(resources, task, running, logger);
+  running.limit(attempt.contract.limits);
   try {
     const { settled, result } = await runAttempt(resources, attempt);
     if (settled) publishSettled(resources, settled, result);
     logEnd(logger, task, settled);
     return nextOf(settled);
   } finally {
-    attempt.progress.end();
-    resources.running.end(attempt.running);
+    resources.running.end(running);
+    if (attempt.contract.isolation !== 'inline') await removeFolder(attempt.folder); // its child may have been killed
   }
 }
 
-function openAttempt(resources: WorkerResources, task: ClaimedTask, logger: Logger): Attempt {
+function openAttempt(resources: WorkerResources, task: ClaimedTask, running: RunningAttempt, logger: Logger): Attempt {
   const contract = resources.catalog.find(task.name);
   if (!contract) throw new Error(`expected a contract for the claimed task ${task.name}, got none`);
-  const running = resources.running.begin(task.id);
-  const progress = new ProgressReporter(resources, {
-    taskId: task.id,
-    attempt: task.attempt,
-    onFenced: (error) => running.abort(error, 0),
-  });
-  const contextFor: Attempt['contextFor'] = (em) => {
-    const context: TaskContext = {
-      taskId: task.id,
-      attempt: task.attempt,
-      signal: running.signal,
-      logger,
-      resources: resources.handlerResources,
-      progress: (current, total, message) => progress.report({ current, total, message }),
-      enqueue: ({ name }, payload, options) => enqueueTask(resources, { name, payload, options, em }),
-    };
-    return context;
+  const { id: taskId, attempt } = task;
+  const writing = { taskId, attempt, onFenced: (error: FencedError) => running.end(error, 0) };
+  const progress = new ProgressReporter(resources, writing);
+  const log = new LogWriter(resources, writing);
+  const folder = attemptFolder(resources.tempDir, taskId, attempt);
+  const cleanup = new AttemptCleanup(folder, logger);
+  return {
+    task,
+    contract,
+    input: task.input,
+    running,
+    folder,
+    logger,
+    cleanup,
+    report: (report) => progress.report(report),
+    recordLine: (line) => log.write(line),
+    async flushEvents() {
+      await log.flush();
+      await progress.flush();
+    },
+    contextFor: (em) =>
+      openTaskContext({
+        taskId,
+        attempt,
+        signal: running.signal,
+        logger,
+        recordLine: (line) => log.write(line),
+        report: (report) => progress.report(report),
+        enqueue: (input) => enqueueTask(resources, { ...input, em }),
+        cleanup,
+        resources: resources.handlerResources,
+      }),
   };
-  return { task, contract, running, progress, contextFor };
 }
 
 function publishStarted({ bus }: WorkerResources, { id: taskId, sequence, attempt, startedAt: at }: ClaimedTask): void {

@@ -1,6 +1,7 @@
 import { readServiceConfig } from '../src/config.ts';
 import { messageOf } from '../src/core/errors.ts';
 import { openLogger } from '../src/logger.ts';
+import { readCommandLine } from './command-line.ts';
 import { startWorkerProcess } from './worker-process.ts';
 
 /** `npm run worker`: takes tasks until SIGTERM or SIGINT; exits 0 when it could stop, 1 when it could not start. */
@@ -9,7 +10,7 @@ const interrupt = () => interrupted.abort(new Error('The worker was stopped befo
 for (const event of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.once(event, interrupt);
 
 try {
-  const config = readServiceConfig();
+  const config = readServiceConfig(undefined, readCommandLine(process.argv.slice(2)));
   const logger = openLogger({ level: config.logLevel });
   const worker = await startWorkerProcess(config, logger, interrupted.signal);
   logger.info({ worker: worker.workerId, queues: worker.queues, concurrency: config.concurrency }, 'Worker ready');

@@ -1,16 +1,19 @@
 import { join } from 'node:path';
 import type { ServiceConfig } from '../src/config.ts';
+import { newId } from '../src/core/ids.ts';
 import { Batcher } from '../src/core/batcher.ts';
 import { appendEvents } from '../src/db/statements/append-events.ts';
 import { claimTasks } from '../src/db/statements/claim-tasks.ts';
 import { settleAttempts } from '../src/db/statements/settle-attempts.ts';
+import { applicationNameOf } from '../src/db/statements/worker-heartbeat.ts';
 import type { Sql } from '../src/db/sql.ts';
 import { isDataError } from '../src/db/unavailable.ts';
 import type { Logger } from '../src/logger.ts';
 import type { CoreService } from '../src/service.ts';
 import { handlers } from './handlers/registry.ts';
-import { openMailer } from './mailer.ts';
+import { ChildPools } from './isolation/child-pools.ts';
 import type { Heartbeat } from './maintenance/heartbeat.ts';
+import { openHandlerResources } from './open-handler-resources.ts';
 import type { RunningAttempts } from './running-attempts.ts';
 import type { WorkerResources } from './worker-resources.ts';
 
@@ -27,12 +30,7 @@ export interface WorkerResourcesOptions {
 /** Puts together what running tasks needs. */
 export function openWorkerResources(options: WorkerResourcesOptions): WorkerResources {
   const { config, core, workerId, running, heartbeat, stopping, logger } = options;
-  const { sql, catalog, orm, files } = core.resources;
-  const mailer = openMailer({
-    smtpUrl: config.smtpUrl,
-    outboxDir: join(config.dataDir, 'outbox'),
-    from: config.mailFrom,
-  });
+  const { sql, catalog, dispatcher } = core.resources;
   return {
     ...core.resources,
     ...openBatchers(
@@ -43,7 +41,12 @@ export function openWorkerResources(options: WorkerResourcesOptions): WorkerReso
     workerId,
     running,
     handlers,
-    handlerResources: { files, orm, mailer },
+    handlerResources: openHandlerResources(config, core.resources),
+    children: new ChildPools({ dispatcher, applicationName: applicationNameOf(workerId), logger }),
+    tempDir: join(config.dataDir, 'tmp'),
+    redis: core.redis,
+    keyPrefix: config.keyPrefix,
+    newId,
     lostAfterMs: config.workerLostAfterMs,
     mayJudge: () => heartbeat.mayJudge,
     stopping,
@@ -57,7 +60,8 @@ function openBatchers(
   workerId: string,
   names: readonly string[],
 ): Pick<WorkerResources, 'claims' | 'settlements' | 'events'> {
-  const options = { runAloneAfter: isDataError };
+  // Two at a time: while Postgres works on one batch, the jobs of the other are fetched and finished.
+  const options = { runAloneAfter: isDataError, maxItems: 25, maxInFlight: 2 };
   return {
     claims: new Batcher(async (ids: readonly string[]) => {
       const claimed = new Map((await claimTasks(sql, ids, workerId, names)).map((task) => [task.id, task]));
@@ -70,7 +74,7 @@ function openBatchers(
         return task?.attempt === attempt ? task : null;
       });
     }, options),
-    events: new Batcher((events) => appendEvents(sql, events), options),
+    events: new Batcher((events) => appendEvents(sql, events), { runAloneAfter: isDataError }),
   };
 }
 

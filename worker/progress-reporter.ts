@@ -1,18 +1,10 @@
 import { deriveProgress, type ProgressOrigin, type ProgressReport } from '../src/core/progress.ts';
-import { FencedError } from '../src/core/errors.ts';
 import { toStorableText } from '../src/core/storable.ts';
-import { untilAvailable } from './until-available.ts';
+import { type WritingAttempt, writeEvent } from './event-writer.ts';
 import type { WorkerResources } from './worker-resources.ts';
 
 /** At most ten reports a second and task are written. */
 const INTERVAL_MS = 100;
-
-export interface ReportedAttempt {
-  taskId: string;
-  attempt: number;
-  /** Called when a report shows that the attempt is not current any more. */
-  onFenced(error: FencedError): void;
-}
 
 /**
  * Writes the progress of one attempt: the first report at once, then at most ten a second, of which the newest wins. What
@@ -20,7 +12,7 @@ export interface ReportedAttempt {
  */
 export class ProgressReporter {
   readonly #resources: WorkerResources;
-  readonly #attempt: ReportedAttempt;
+  readonly #attempt: WritingAttempt;
   #origin: ProgressOrigin | undefined;
   #pending: ProgressReport | undefined;
   #writing: Promise<void> | undefined;
@@ -28,7 +20,7 @@ export class ProgressReporter {
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
 
-  constructor(resources: WorkerResources, attempt: ReportedAttempt) {
+  constructor(resources: WorkerResources, attempt: WritingAttempt) {
     this.#resources = resources;
     this.#attempt = attempt;
   }
@@ -71,16 +63,10 @@ export class ProgressReporter {
   }
 
   async #append(report: ProgressReport, origin: ProgressOrigin): Promise<void> {
-    const { taskId, attempt, onFenced } = this.#attempt;
+    const { taskId, attempt } = this.#attempt;
     const progress = deriveProgress(report, origin, Date.now());
     const event = { taskId, attempt, type: 'PROGRESS', progress, message: null, at: progress.at } as const;
-    try {
-      const added = await untilAvailable(this.#resources, () => this.#resources.events.add(event));
-      if (added) this.#resources.bus.publish([added]);
-      else onFenced(new FencedError(taskId, attempt));
-    } catch (error) {
-      this.#resources.logger.error({ taskId, error }, 'A progress report was not written');
-    }
+    await writeEvent(this.#resources, this.#attempt, event);
   }
 }
 

@@ -1,6 +1,7 @@
-import { DelayedError, type Job, Worker } from 'bullmq';
+import { DelayedError, type Job, type RateLimiterOptions, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { taskIdOf } from '../src/queue/task-queues.ts';
+import { queues } from '../src/tasks/queues.ts';
 import { executeTask } from './execute-task.ts';
 import type { WorkerResources } from './worker-resources.ts';
 
@@ -30,6 +31,7 @@ export function openTaskWorker({ queue, concurrency, keyPrefix, redis, resources
     lockDuration: lostAfterMs,
     stalledInterval: Math.ceil(lostAfterMs / 2),
     maxStalledCount: STALLED_MAX,
+    ...limiterOf(queue),
     removeOnComplete: { count: 0 },
     removeOnFail: { count: 0 },
   });
@@ -40,9 +42,14 @@ export function openTaskWorker({ queue, concurrency, keyPrefix, redis, resources
   return worker;
 }
 
+function limiterOf(queue: string): { limiter?: RateLimiterOptions } {
+  const limit = queues[queue]?.rateLimit;
+  return limit ? { limiter: { max: limit.max, duration: limit.perSeconds * 1000 } } : {};
+}
+
 async function work(resources: WorkerResources, job: Job, token: string | undefined): Promise<null> {
   const taskId = taskIdOf(job.id ?? '');
-  const execution = await executeTask(resources, taskId).catch((error: unknown) => {
+  const execution = await executeTask(resources, taskId, job.name).catch((error: unknown) => {
     resources.logger.error({ taskId, error }, 'The task goes back to its queue');
     return { kind: 'later', delayMs: GIVE_BACK_MS } as const;
   });

@@ -2,6 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isPostgresUnavailable } from '../src/db/unavailable.ts';
 import type { WorkerResources } from './worker-resources.ts';
 
+/** What waiting for Postgres needs. */
+export type WaitingResources = Pick<WorkerResources, 'stopping' | 'logger'>;
+
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 2000;
 
@@ -9,10 +12,7 @@ const MAX_WAIT_MS = 2000;
  * Repeats what failed only because Postgres is away, after 100 ms, 200 ms … 2 s, until it is back. Rejects with the last
  * error when the worker's time is over, and at once with any other error.
  */
-export async function untilAvailable<T>(
-  { stopping, logger }: Pick<WorkerResources, 'stopping' | 'logger'>,
-  run: () => Promise<T>,
-): Promise<T> {
+export async function untilAvailable<T>({ stopping, logger }: WaitingResources, run: () => Promise<T>): Promise<T> {
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(MAX_WAIT_MS, waitMs * 2)) {
     try {
       return await run();

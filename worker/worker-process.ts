@@ -4,11 +4,13 @@ import type { Redis } from 'ioredis';
 import type { ServiceConfig } from '../src/config.ts';
 import { ConfigurationError, WorkerStopping } from '../src/core/errors.ts';
 import { newId } from '../src/core/ids.ts';
-import { applicationNameOf } from '../src/db/statements/worker-heartbeat.ts';
+import { unparkTasks } from '../src/db/statements/park-tasks.ts';
+import { applicationNameOf, type WorkerDescription } from '../src/db/statements/worker-heartbeat.ts';
 import type { Logger } from '../src/logger.ts';
 import { findRedisProblem, openRedis } from '../src/queue/redis.ts';
 import { type CoreService, openCoreService } from '../src/service.ts';
 import { Heartbeat } from './maintenance/heartbeat.ts';
+import { endExpiredTasks } from './maintenance/expire-tasks.ts';
 import { MaintenanceLoop } from './maintenance/maintenance-loop.ts';
 import { Reconciler } from './maintenance/reconciler.ts';
 import { rescueLostTasks } from './maintenance/rescue-lost-tasks.ts';
@@ -61,12 +63,13 @@ export async function startWorkerProcess(
   const problem = await findRedisProblem(core.redis);
   if (problem) throw new ConfigurationError([`REDIS_URL: ${problem}`]);
 
-  const queues = config.queues ?? core.resources.catalog.queues;
+  const choices = config.queues ?? core.resources.catalog.queues.map((name) => ({ name, concurrency: undefined }));
+  const queues = choices.map(({ name }) => name);
+  const names = core.resources.catalog.contracts.map(({ name }) => name);
   const running = new RunningAttempts(logger);
   const heartbeat = new Heartbeat({
     sql: core.resources.sql,
-    workerId,
-    queues,
+    worker: { id: workerId, queues, names },
     lostAfterMs: config.workerLostAfterMs,
     running,
   });
@@ -81,15 +84,17 @@ export async function startWorkerProcess(
     logger,
   });
   opened.defer(() => resources.handlerResources.mailer.close());
+  opened.defer(() => resources.children.close());
   await untilAvailable({ stopping: signal, logger }, () => heartbeat.runOnce());
 
   const redis = openRedis(config.redisUrl, 'consumer', logger.child({}, { level: 'silent' }));
   opened.defer(() => redis.disconnect());
-  const { concurrency, keyPrefix } = config;
-  const taskWorkers = queues.map((queue) => openTaskWorker({ queue, concurrency, keyPrefix, redis, resources }));
-  const loops = maintenanceLoops({ config, core, resources, heartbeat, logger });
+  const taskWorkers = choices.map(({ name, concurrency = config.concurrency }) =>
+    openTaskWorker({ queue: name, concurrency, keyPrefix: config.keyPrefix, redis, resources }),
+  );
+  const loops = maintenanceLoops({ config, core, resources, heartbeat, known: { names, queues }, logger });
   core.resources.bus
-    .subscribeCancel(({ taskId, reason }) => running.cancel(taskId, reason))
+    .subscribeCancel(({ taskId, reason, force }) => running.cancel(taskId, reason, force))
     .catch((error: Error) => logger.debug({ error: error.message }, 'cancellations are found by the heartbeat only'));
   for (const loop of loops) loop.start();
   for (const worker of taskWorkers) void worker.run();
@@ -108,6 +113,12 @@ export async function startWorkerProcess(
   return { workerId, queues, stop: () => (stopped ??= stop()) };
 }
 
+/** Tasks that no worker knew until this one registered, or that another one parked in the same moment. */
+async function dispatchParked({ sql, dispatcher }: CoreService['resources'], known: KnownTasks): Promise<void> {
+  dispatcher.noteUncommitted(await unparkTasks(sql, known));
+  await dispatcher.dispatchCommitted();
+}
+
 /** Resolves when Redis answers. Rejects with the signal's reason. */
 async function whenReady(redis: Redis, signal: AbortSignal): Promise<void> {
   while (redis.status !== 'ready') {
@@ -116,15 +127,20 @@ async function whenReady(redis: Redis, signal: AbortSignal): Promise<void> {
   }
 }
 
+/** What a worker has handlers for, and where it looks for it. */
+type KnownTasks = Pick<WorkerDescription, 'names' | 'queues'>;
+
 interface MaintenanceOptions {
   config: ServiceConfig;
   core: CoreService;
   resources: WorkerResources;
   heartbeat: Heartbeat;
+  known: KnownTasks;
   logger: Logger;
 }
 
-function maintenanceLoops({ config, core, resources, heartbeat, logger }: MaintenanceOptions): MaintenanceLoop[] {
+function maintenanceLoops(options: MaintenanceOptions): MaintenanceLoop[] {
+  const { config, core, resources, heartbeat, known, logger } = options;
   const { keyPrefix, workerLostAfterMs } = config;
   const { queues, sql } = core.resources;
   const intervalMs = RECONCILE_INTERVAL_MS;
@@ -144,6 +160,13 @@ function maintenanceLoops({ config, core, resources, heartbeat, logger }: Mainte
       runOnce: () => rescueLostTasks(resources),
       logger,
     }),
+    new MaintenanceLoop({
+      name: 'parked',
+      intervalMs: workerLostAfterMs / 5,
+      runOnce: () => dispatchParked(core.resources, known),
+      logger,
+    }),
+    new MaintenanceLoop({ name: 'expire', intervalMs, runOnce: () => endExpiredTasks(resources), logger }),
     reconcile,
   ];
 }
@@ -162,7 +185,7 @@ async function finishTasks({ taskWorkers, running, stopping, graceMs, logger }: 
   if (running.size > 0) logger.info({ tasks: running.size, graceMs }, 'Waiting for running tasks');
   if (await endsWithin(closed, graceMs)) return;
   logger.warn({ tasks: running.size }, 'The grace is over; running tasks go back to their queues');
-  running.abortAll(new WorkerStopping(), ABORT_GRACE_MS);
+  running.endAll(new WorkerStopping(), ABORT_GRACE_MS);
   setTimeout(() => stopping.abort(), ABORT_GRACE_MS).unref();
   if (await endsWithin(closed, ABORT_GRACE_MS + CLOSE_GRACE_MS)) return;
   logger.warn('Redis did not answer; the jobs are looked after when it is back');

@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis';
 import type { Batcher } from '../src/core/batcher.ts';
 import type { TaskEvent } from '../src/core/task-event.ts';
 import type { Orm } from '../src/db/orm.ts';
@@ -6,7 +7,9 @@ import type { ClaimedTask } from '../src/db/statements/claim-tasks.ts';
 import type { SettledTask, Settlement } from '../src/db/statements/settle-attempts.ts';
 import type { EventBus } from '../src/events/event-bus.ts';
 import type { Logger } from '../src/logger.ts';
+import type { Dispatcher } from '../src/queue/dispatcher.ts';
 import type { EnqueueResources } from '../src/operations/resources.ts';
+import type { ChildPools } from './isolation/child-pools.ts';
 import type { RunningAttempts } from './running-attempts.ts';
 import type { HandlerRegistry, HandlerResources } from './task-handler.ts';
 
@@ -15,6 +18,7 @@ export interface WorkerResources extends EnqueueResources {
   /** Of this process; a new one each time that it starts. */
   workerId: string;
   orm: Orm;
+  dispatcher: Dispatcher;
   bus: EventBus;
   /** Null when the task can't be claimed now. */
   claims: Batcher<string, ClaimedTask | null>;
@@ -23,6 +27,10 @@ export interface WorkerResources extends EnqueueResources {
   /** Null as above. */
   events: Batcher<NewEvent, TaskEvent | null>;
   running: RunningAttempts;
+  /** Runs what must not run in this process. */
+  children: ChildPools;
+  /** Of the attempts' temporary files. */
+  tempDir: string;
   handlers: HandlerRegistry;
   handlerResources: HandlerResources;
   /** A worker that was silent for so long is lost, in milliseconds. */
@@ -33,5 +41,9 @@ export interface WorkerResources extends EnqueueResources {
   stopping: AbortSignal;
   /** 0 ≤ random < 1. */
   random(): number;
+  newId(): string;
+  /** In the role of a producer. */
+  redis: Redis;
+  keyPrefix: string;
   logger: Logger;
 }

@@ -1,6 +1,3 @@
-import { toStorableText } from './storable.ts';
-import type { TaskError } from './task-event.ts';
-
 /** Where in an input something is wrong, and what. */
 export interface InputProblem {
   code: string;
@@ -85,7 +82,37 @@ export class TimeoutError extends TaskwireError {
   }
 }
 
-const RETRY_DELAY_MAX_MS = 366 * 24 * 3_600_000;
+/** What {@link HttpError} knows besides the status. */
+export interface HttpErrorDetails {
+  /** What the service wished, in milliseconds (Retry-After); null when it wished nothing. */
+  retryAfterMs?: number | null;
+  /** The beginning of its answer. */
+  excerpt?: string;
+}
+
+/**
+ * A service outside Taskwire answered, but not with what was asked for. The code tells retry policies what to make of the
+ * status: RATE_LIMITED for 429, GATEWAY_ERROR for 408 and 5xx, and GATEWAY_REFUSED for every other.
+ */
+export class HttpError extends TaskwireError {
+  readonly status: number;
+  /** The backoff `carried` waits so long; null when the service wished nothing. */
+  readonly retryAfterMs: number | null;
+
+  constructor(service: string, status: number, { retryAfterMs = null, excerpt = '' }: HttpErrorDetails = {}) {
+    super(codeOfStatus(status), `${service} answered ${status}${excerpt === '' ? '' : `: ${excerpt}`}`);
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+function codeOfStatus(status: number): string {
+  if (status === 429) return 'RATE_LIMITED';
+  return status === 408 || status >= 500 ? 'GATEWAY_ERROR' : 'GATEWAY_REFUSED';
+}
+
+/** A year: what an error carries may be any number, and Postgres has no such time. */
+export const RETRY_DELAY_MAX_MS = 366 * 24 * 3_600_000;
 
 /**
  * Thrown by a handler: try again after `delayMs`, up to a year, whatever the backoff says, as long as attempts are left.
@@ -110,6 +137,30 @@ export class TaskCancelled extends TaskwireError {
   }
 }
 
+/** The reason of the `AbortSignal` when the soft time limit is over: the handler may return what it has. */
+export class SoftTimeLimitExceeded extends TaskwireError {
+  readonly seconds: number;
+
+  constructor(seconds: number) {
+    super('SOFT_TIME_LIMIT', `The soft time limit of ${seconds} s is over`);
+    this.seconds = seconds;
+  }
+}
+
+/** The attempt took longer than its hard time limit and was ended. */
+export class HardTimeLimitExceeded extends TaskwireError {
+  constructor(seconds: number) {
+    super('HARD_TIME_LIMIT', `The hard time limit of ${seconds} s is over; the attempt was ended`);
+  }
+}
+
+/** The isolated child that ran the attempt ended, or used more memory than it may. */
+export class ChildCrashed extends TaskwireError {
+  constructor(how: string) {
+    super('CHILD_CRASHED', `The child that ran the attempt ended: ${how}`);
+  }
+}
+
 /** The reason of the `AbortSignal` of every running task when its worker's grace is over. */
 export class WorkerStopping extends TaskwireError {
   constructor() {
@@ -118,11 +169,6 @@ export class WorkerStopping extends TaskwireError {
 }
 
 const UNKNOWN_CODE = 'UNKNOWN_ERROR';
-
-/** How a thrown value is stored with the task: its own `code` where it has one in SCREAMING_SNAKE, else UNKNOWN_ERROR. */
-export function toTaskError(thrown: unknown, retryable: boolean): TaskError {
-  return { code: codeOf(thrown), message: toStorableText(messageOf(thrown)), retryable };
-}
 
 /** The declared code of anything thrown. */
 export function codeOf(thrown: unknown): string {

@@ -7,6 +7,8 @@ import type { TaskEvent } from '../core/task-event.ts';
 export interface CancelMessage {
   taskId: string;
   reason: string | null;
+  /** Whether the grace is skipped. */
+  force: boolean;
 }
 
 export interface EventBusOptions {
@@ -18,6 +20,9 @@ export interface EventBusOptions {
   logger: Logger;
 }
 
+/** A command each would cost a busy worker more than the messages themselves. */
+const PUBLISH_ALL = `for at = 1, #ARGV, 2 do redis.call('publish', ARGV[at], ARGV[at + 1]) end`;
+
 /**
  * The voice: Redis pub/sub, a channel for each task. Nothing depends on a message arriving: who listens reads what it
  * missed from Postgres.
@@ -25,6 +30,8 @@ export interface EventBusOptions {
 export class EventBus {
   readonly #options: EventBusOptions;
   readonly #pubsub: RedisPubSub;
+  /** Channels and messages by turns. */
+  #waiting: string[] = [];
 
   constructor(options: EventBusOptions) {
     this.#options = options;
@@ -63,11 +70,19 @@ export class EventBus {
     return () => subscriber.off('ready', onReady);
   }
 
+  /** What is published in one turn of the event loop travels in one command, in its order. */
   #send(channel: string, message: unknown): void {
+    if (this.#options.publisher.status !== 'ready') return;
+    if (this.#waiting.length === 0) setImmediate(() => this.#flush());
+    this.#waiting.push(channel, JSON.stringify(message));
+  }
+
+  #flush(): void {
     const { publisher, logger } = this.#options;
-    if (publisher.status !== 'ready') return;
-    this.#pubsub.publish(channel, message).catch((error: Error) => {
-      logger.debug({ channel, error: error.message }, 'a message was not published; its readers find it in Postgres');
+    const messages = this.#waiting;
+    this.#waiting = [];
+    publisher.eval(PUBLISH_ALL, 0, ...messages).catch((error: Error) => {
+      logger.debug({ error: error.message }, 'messages were not published; their readers find them in Postgres');
     });
   }
 

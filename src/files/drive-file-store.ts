@@ -27,6 +27,8 @@ export function openFileStore({ location }: FileStoreOptions): FileStore {
     async remove(id) {
       if (isId(id)) await disk.delete(keyOf(id)).catch(failStore);
     },
+    list: () => list(disk),
+    sizeOf: (id) => sizeOf(disk, id),
   };
 }
 
@@ -79,6 +81,37 @@ async function read(disk: Disk, id: string): Promise<Readable> {
   } catch (error) {
     if (isMissing(error)) throw new FileNotFoundError(id);
     return failStore(error);
+  }
+}
+
+/** A list for each of the 256 folders. */
+async function* list(disk: Disk): AsyncGenerator<string[]> {
+  for (let folder = 0; folder < 256; folder += 1) {
+    const ids = await listFolder(disk, folder.toString(16).padStart(2, '0'));
+    if (ids.length > 0) yield ids;
+  }
+}
+
+async function listFolder(disk: Disk, folder: string): Promise<string[]> {
+  const ids: string[] = [];
+  try {
+    let paginationToken: string | undefined;
+    do {
+      const page = await disk.listAll(folder, paginationToken === undefined ? {} : { paginationToken });
+      for (const { name } of page.objects) if (isId(name)) ids.push(name);
+      paginationToken = page.paginationToken;
+    } while (paginationToken !== undefined);
+  } catch (error) {
+    if (!isMissing(error)) failStore(error);
+  }
+  return ids;
+}
+
+async function sizeOf(disk: Disk, id: string): Promise<number> {
+  try {
+    return (await disk.getMetaData(keyOf(id))).contentLength;
+  } catch (error) {
+    return isMissing(error) ? 0 : failStore(error);
   }
 }
 

@@ -8,4 +8,8 @@ export interface FileStore {
   read(id: string): Promise<Readable>;
   /** Does nothing when there is no such file. */
   remove(id: string): Promise<void>;
+  /** The ids of all files, also of those that are still being written, in lists of some. */
+  list(): AsyncIterable<string[]>;
+  /** In bytes; 0 when there is no such file. */
+  sizeOf(id: string): Promise<number>;
 }

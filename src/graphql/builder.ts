@@ -5,10 +5,12 @@ import type { InputProblem } from '../core/errors.ts';
 import type { TaskProgress } from '../core/progress.ts';
 import type { TaskError, TaskEvent, TaskEventType } from '../core/task-event.ts';
 import type { TaskState } from '../core/task-state.ts';
+import type { OrderRow, OrderState } from '../db/entities/order.ts';
 import type { StoredFileRow } from '../db/entities/stored-file.ts';
 import type { TaskRow } from '../db/entities/task.ts';
 import type { UserRow } from '../db/entities/user.ts';
 import type { EnqueueOptions } from '../operations/enqueue-task.ts';
+import type { NewOrder } from '../operations/manage-orders.ts';
 import type { GraphQLContext } from './context.ts';
 import type { UploadedFile } from './uploaded-file.ts';
 
@@ -51,11 +53,13 @@ export interface SchemaTypes {
     File: { Input: UploadedFile; Output: never };
     TaskState: Both<TaskState>;
     TaskEventType: Both<TaskEventType>;
+    OrderState: Both<OrderState>;
   };
   Inputs: {
     TaskFilter: TaskFilterInput;
     EnqueueOptions: EnqueueOptionsInput;
     CreateUserInput: { email: string; name: string };
+    CreateOrderInput: NewOrder;
   };
   Interfaces: { Task: TaskRow };
   Objects: {
@@ -65,10 +69,12 @@ export interface SchemaTypes {
     TaskDefinition: TaskContract;
     UserError: InputProblem;
     User: UserRow;
+    Order: OrderRow;
     StoredFile: StoredFileRow;
     EnqueueTaskPayload: EnqueuePayload;
     TaskPayload: Payload<'task', TaskRow>;
     CreateUserPayload: Payload<'user', UserRow>;
+    CreateOrderPayload: Payload<'order', OrderRow>;
     UploadFilePayload: Payload<'file', StoredFileRow>;
   };
 }

@@ -4,6 +4,7 @@ import { messageOf } from '../core/errors.ts';
 import type { TaskCatalog } from '../tasks/catalog.ts';
 import { type Builder, createBuilder } from './builder.ts';
 import { addContractTypes } from './contract-types.ts';
+import { addOrder } from './types/order.ts';
 import { addScalars } from './types/scalars.ts';
 import { addStoredFile } from './types/stored-file.ts';
 import { addTaskDefinition } from './types/task-definition.ts';
@@ -32,6 +33,7 @@ export function buildSchema(catalog: TaskCatalog): GraphQLSchema {
   addTaskMutations(builder);
   addTaskDefinition(builder, catalog);
   addUser(builder);
+  addOrder(builder);
   addStoredFile(builder);
   for (const contract of catalog.contracts) addContract(builder, contract);
   return builder.toSchema({ sortSchema: false });

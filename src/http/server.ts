@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { FILES_PATH } from '../operations/download-links.ts';
+import { serveFile } from './files.ts';
 import { checkHealth, LIVE_PATH, READY_PATH, sendJson } from './health.ts';
 import { serveWebSockets, type WebSockets } from './websocket.ts';
 import { GRAPHQL_PATH, type GraphQLHandler, type GraphQLHandlerOptions, openGraphQL } from './yoga.ts';
@@ -23,7 +25,7 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-/** Makes the server: GraphQL over HTTP, SSE and websockets at /graphql, and the health checks. It opens no port. */
+/** Makes the server: GraphQL over HTTP, SSE and websockets at /graphql, files and the health checks. It opens no port. */
 export function createApiServer(options: GraphQLHandlerOptions): ApiServer {
   const graphql = openGraphQL(options);
   const responses = new Set<ServerResponse>();
@@ -39,7 +41,9 @@ export function createApiServer(options: GraphQLHandlerOptions): ApiServer {
   const sockets = serveWebSockets(server, graphql);
 
   async function route(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    switch (req.url?.split('?', 1)[0]) {
+    const path = req.url?.split('?', 1)[0] ?? '';
+    if (path.startsWith(FILES_PATH)) return serveFile(options.resources, req, res);
+    switch (path) {
       case GRAPHQL_PATH:
         req.headers.host = 'localhost'; // yoga makes a URL of it, and would show its stack when that fails
         return graphql.yoga(req, res);

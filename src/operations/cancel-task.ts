@@ -8,6 +8,12 @@ import { readHistory } from '../db/statements/read-history.ts';
 import { getTask } from './get-task.ts';
 import type { ServiceResources } from './resources.ts';
 
+export interface CancelTaskInput {
+  id: string;
+  reason?: string | null | undefined;
+  /** Skips the grace of a running task. */
+  force?: boolean | undefined;
+}
 const REASON_MAX = 1000;
 
 /**
@@ -16,14 +22,17 @@ const REASON_MAX = 1000;
  *
  * Throws a `UserInputError` with TASK_NOT_FOUND or TASK_ALREADY_FINISHED.
  */
-export async function cancelTask(resources: ServiceResources, id: string, reason: string | null): Promise<TaskRow> {
+export async function cancelTask(
+  resources: ServiceResources,
+  { id, reason = null, force = false }: CancelTaskInput,
+): Promise<TaskRow> {
   if (!isId(id)) throw taskNotFound(id);
   const why = reason === null ? null : toStorableText(reason).slice(0, REASON_MAX);
   for (;;) {
     const revoked = await revokeWaiting(resources.sql, id, why);
     if (revoked) return withdraw(resources, revoked);
-    if (await requestCancel(resources.sql, id, why)) {
-      resources.bus.publishCancel({ taskId: id, reason: why });
+    if (await requestCancel(resources.sql, id, why, force)) {
+      resources.bus.publishCancel({ taskId: id, reason: why, force });
       return requireTask(resources, id);
     }
     const { state } = await requireTask(resources, id);

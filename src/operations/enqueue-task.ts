@@ -18,6 +18,8 @@ export interface EnqueueOptions {
   delaySeconds?: number | null | undefined;
   /** Not before this time; up to a year from now. */
   runAt?: Date | null | undefined;
+  /** A task that was not started by then is REVOKED with EXPIRED; in the future. */
+  expiresAt?: Date | null | undefined;
   /** At most 20, of at most 100 characters each. */
   tags?: readonly string[] | null | undefined;
   /** 1–100. */
@@ -90,6 +92,7 @@ export function prepareTask(
     idempotencyKey: options?.idempotencyKey ?? null,
     createdAt,
     runAt: runAtOf(options ?? {}, createdAt),
+    expiresAt: options?.expiresAt ?? null,
   };
 }
 
@@ -98,7 +101,8 @@ function unknownTask(name: string, contracts: readonly TaskContract[]): UserInpu
   return userError('UNKNOWN_TASK', `expected the name of a task (${known}), got: ${JSON.stringify(name)}`, ['name']);
 }
 
-function payloadProblems(contract: TaskContract, payload: unknown): InputProblem[] {
+/** What is wrong with a payload; nothing when it fits its contract and can be stored. */
+export function payloadProblems(contract: TaskContract, payload: unknown): InputProblem[] {
   const unstorable = findStorageProblem(payload);
   if (unstorable) return [{ code: 'PAYLOAD_INVALID', ...unstorable }];
   const parsed = contract.input.safeParse(payload ?? {});
@@ -110,7 +114,7 @@ function payloadProblems(contract: TaskContract, payload: unknown): InputProblem
 }
 
 function optionProblems(options: EnqueueOptions): InputProblem[] {
-  const { queue, priority, delaySeconds, runAt, tags, maxAttempts, idempotencyKey } = options;
+  const { queue, priority, delaySeconds, runAt, expiresAt, tags, maxAttempts, idempotencyKey } = options;
   const problems: InputProblem[] = [];
   const expect = (field: keyof EnqueueOptions, fits: boolean, expected: string) => {
     if (fits) return;
@@ -129,6 +133,7 @@ function optionProblems(options: EnqueueOptions): InputProblem[] {
     delaySeconds == null || (delaySeconds >= 0 && delaySeconds <= DELAY_MAX_SECONDS),
     `from 0 to ${DELAY_MAX_SECONDS}`,
   );
+  expect('expiresAt', expiresAt == null || expiresAt.getTime() > Date.now(), 'in the future');
   expect('runAt', runAt == null || delaySeconds == null, 'left out when delaySeconds is given');
   expect('runAt', runAt == null || isWithinYear(runAt), 'a time between 1970 and a year from now');
   expect(
@@ -165,8 +170,9 @@ function runAtOf({ runAt, delaySeconds }: EnqueueOptions, createdAt: Date): Date
 export function dispatchNew({ dispatcher }: EnqueueResources, tasks: readonly NewTask[]): void {
   const nowMs = Date.now();
   dispatcher.dispatch(
-    tasks.map(({ id, queue, priority, runAt }) => ({
+    tasks.map(({ id, name, queue, priority, runAt }) => ({
       id,
+      name,
       run: 1,
       queue,
       priority,

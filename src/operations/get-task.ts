@@ -38,5 +38,6 @@ export function rowOfNewTask(task: NewTask): TaskRow {
     finishedAt: null,
     cancelRequestedAt: null,
     cancelReason: null,
+    cancelForce: false,
   };
 }

@@ -8,6 +8,8 @@ import { type Page, type PageInput, toPage, toPageRequest } from './page.ts';
 import type { ServiceResources } from './resources.ts';
 
 const SEARCH_MIN = 3;
+/** Each name or queue is a scan of its own. */
+const VALUES_MAX = 100;
 
 export interface ListTasksInput extends PageInput {
   filter?: TaskFilter | undefined;
@@ -25,6 +27,7 @@ export async function listTasks(resources: ServiceResources, input: ListTasksInp
   requireCursor('before', request.before);
   requireSearch(filter.search);
   requireStorable(filter);
+  requireFew(filter);
   const ids = await listTaskIds(resources.sql, filter, {
     before: request.after, // newest first: what comes after is older
     after: request.before,
@@ -39,6 +42,14 @@ export async function listTasks(resources: ServiceResources, input: ListTasksInp
 function requireStorable(filter: TaskFilter): void {
   const problem = findStorageProblem(filter);
   if (problem) throw userError('BAD_USER_INPUT', problem.message, ['filter', ...problem.path]);
+}
+
+function requireFew(filter: TaskFilter): void {
+  for (const field of ['states', 'names', 'queues', 'tags'] as const) {
+    const count = filter[field]?.length ?? 0;
+    if (count <= VALUES_MAX) continue;
+    throw userError('BAD_USER_INPUT', `expected at most ${VALUES_MAX} ${field}, got: ${count}`, ['filter', field]);
+  }
 }
 
 function requireCursor(argument: string, cursor: string | undefined): void {

@@ -9,6 +9,7 @@ import type { FileStore } from '../files/file-store.ts';
 import type { Dispatcher } from '../queue/dispatcher.ts';
 import type { TaskQueues } from '../queue/task-queues.ts';
 import type { TaskCatalog } from '../tasks/catalog.ts';
+import type { DownloadLinks } from './download-links.ts';
 
 /** What enqueueing needs: the API and every worker have it. */
 export interface EnqueueResources {
@@ -16,16 +17,18 @@ export interface EnqueueResources {
   /** Inserts tasks of concurrent callers together; answers whether the task is new (its idempotency key was free). */
   inserts: Batcher<NewTask, boolean>;
   sql: Sql;
-  dispatcher: Dispatcher;
+  dispatcher: Pick<Dispatcher, 'dispatch' | 'noteUncommitted'>;
 }
 
 /** What the operations of the API need. */
 export interface ServiceResources extends EnqueueResources {
+  dispatcher: Dispatcher;
   orm: Orm;
   queues: TaskQueues;
   bus: EventBus;
   watcher: TaskWatcher;
   files: FileStore;
+  links: DownloadLinks;
   /** In bytes. */
   maxUploadBytes: number;
   logger: Logger;

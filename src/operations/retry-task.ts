@@ -20,8 +20,8 @@ export async function retryTask(resources: ServiceResources, id: string): Promis
   if (!reopened) throw notRetryable(task);
   const history = await readHistory(resources.sql, id, reopened.sequence - 1, 1);
   resources.bus.publish(history?.events ?? []);
-  const { queue, priority } = task;
-  resources.dispatcher.dispatch([{ id, run: reopened.run, queue, priority, delayMs: 0 }]);
+  const { name, queue, priority } = task;
+  resources.dispatcher.dispatch([{ id, name, run: reopened.run, queue, priority, delayMs: 0 }]);
   return task;
 }
 

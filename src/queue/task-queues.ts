@@ -3,8 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { DispatchableTask } from '../db/statements/find-undispatched.ts';
 
-/** A *job* is BullMQ's object. It carries the id of a task and no more; everything else is in Postgres. */
-const JOB_NAME = 'task';
+/** A *job* is BullMQ's object. It carries the id and the name of a task and no more; everything else is in Postgres. */
 const JOB_DATA = {};
 
 const JOB_OPTIONS: JobsOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };
@@ -43,8 +42,7 @@ export class TaskQueues {
     const pipeline = this.#options.redis.pipeline();
     for (const task of tasks) pipeline.exists(this.#queue(task.queue).toKey(jobIdOf(task)));
     const replies = (await pipeline.exec()) ?? [];
-    const failed = replies.find(([error]) => error !== null);
-    if (failed) throw failed[0];
+    for (const [error] of replies) if (error) throw error;
     const missing = tasks.filter((_, index) => replies[index]?.[1] === 0);
     if (missing.length > 0) await this.add(missing);
     return missing.length;
@@ -80,12 +78,12 @@ export class TaskQueues {
 }
 
 function toJob(task: DispatchableTask) {
-  const { priority, delayMs } = task;
-  return { name: JOB_NAME, data: JOB_DATA, opts: { jobId: jobIdOf(task), priority, delay: Math.ceil(delayMs) } };
+  const { name, priority, delayMs } = task;
+  return { name, data: JOB_DATA, opts: { jobId: jobIdOf(task), priority, delay: Math.ceil(delayMs) } };
 }
 
 /**
- * A task's job has its id. One that is run again by hand gets a job of its own: that of the run before may not be gone yet,
+ * A task's job has its id. One that is run again by hand, or was parked, gets another one: the last one may not be gone yet,
  * and would take the new one's place until it is.
  */
 function jobIdOf({ id, run }: Pick<DispatchableTask, 'id' | 'run'>): string {

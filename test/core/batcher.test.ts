@@ -36,9 +36,9 @@ test('a lone item goes without waiting for others', async () => {
 test('what is added in the same turn travels together', async () => {
   const { add, items } = openBatcher();
 
-  add(1);
+  void add(1);
   await Promise.resolve();
-  add(2, 3);
+  void add(2, 3);
   await nextTurn();
 
   expect(items()).toEqual([[1, 2, 3]]);
@@ -46,12 +46,12 @@ test('what is added in the same turn travels together', async () => {
 
 test('what is added while a batch is under way forms the next one', async () => {
   const { batches, add, items } = openBatcher();
-  add(1);
+  void add(1);
   await nextTurn();
 
-  add(2);
+  void add(2);
   await nextTurn();
-  add(3, 4);
+  void add(3, 4);
   await nextTurn();
   const whileUnderWay = items();
   batches[0]?.succeed();
@@ -65,7 +65,7 @@ test('what is added while a batch is under way forms the next one', async () => 
 test('a batch takes as many items as it may; the rest waits', async () => {
   const { batches, add, items } = openBatcher({ maxItems: 2 });
 
-  add(1, 2, 3, 4, 5);
+  void add(1, 2, 3, 4, 5);
   await nextTurn();
   const first = items();
   batches[0]?.succeed();
@@ -81,7 +81,7 @@ test('a batch takes as many items as it may; the rest waits', async () => {
 
 test('as many batches are under way as may be, and no more', async () => {
   const { batches, add, items } = openBatcher({ maxItems: 1, maxInFlight: 3 });
-  add(1, 2, 3, 4, 5);
+  void add(1, 2, 3, 4, 5);
   for (let turn = 0; turn < 10; turn += 1) await nextTurn();
   const atFirst = items();
 

@@ -18,12 +18,27 @@ test('a task has the defaults that are written at its spec', () => {
     queue: 'default',
     priority: 5,
     attempts: 3,
+    retry: [{ on: '*' }],
+    limits: {},
+    isolation: 'inline',
+    child: { maxTasksPerChild: 1000, maxMemoryMb: 512 },
+    rateLimit: undefined,
     diagnostic: false,
   });
 });
 
 test('a task keeps what it says', () => {
-  const own = { queue: 'images', priority: 0, attempts: 100, diagnostic: true };
+  const own = {
+    queue: 'images',
+    priority: 0,
+    attempts: 100,
+    retry: [{ on: ['BROKEN'], fail: true }],
+    limits: { softSeconds: 1, hardSeconds: 2 },
+    isolation: 'process',
+    child: { maxTasksPerChild: 1, maxMemoryMb: 64 },
+    rateLimit: { max: 1, perSeconds: 60 },
+    diagnostic: true,
+  } as const;
 
   expect(defineDatabaseTask({ ...spec, ...own })).toEqual({ ...spec, ...own, kind: 'database' });
 });
@@ -54,6 +69,18 @@ describe('what is refused', () => {
     {
       given: { attempts: Number.NaN },
       text: 'expected the attempts of resize-image to be an integer from 1 to 100, got: NaN',
+    },
+    {
+      given: { limits: { softSeconds: 0 } },
+      text: 'expected the soft time limit of resize-image to be more than 0 s, got: 0',
+    },
+    {
+      given: { limits: { hardSeconds: Number.NaN } },
+      text: 'expected the hard time limit of resize-image to be more than 0 s, got: NaN',
+    },
+    {
+      given: { limits: { softSeconds: 5, hardSeconds: 5 } },
+      text: 'expected the soft time limit of resize-image to be below the hard one of 5 s, got: 5',
     },
   ];
 

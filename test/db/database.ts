@@ -15,6 +15,7 @@ type Row = Record<string, unknown>;
 
 /** A database, and how to get a task to where a test needs it. */
 export interface Database {
+  url: string;
   orm: Orm;
   sql: Sql;
   /** Runs any statement; times come as `Date`. */
@@ -51,15 +52,16 @@ export const test = base.extend('database', { scope: 'file' }, async ({}, { onCl
     await closeOrm(orm);
     await runStatement(server, `drop database ${name} with (force)`);
   });
-  return openDatabase(orm);
+  return openDatabase(orm, databaseUrl);
 });
 
 /** As {@link test} gives it, over an ORM that is open already. */
-export function openDatabase(orm: Orm): Database {
+export function openDatabase(orm: Orm, url = ''): Database {
   const sql = poolSql(orm);
   const run = async <Columns extends object = Row>(text: string, values: readonly unknown[] = []) =>
     (await sql.query<Columns>({ text }, values)).map(withDates);
   return {
+    url,
     orm,
     sql,
     run,
@@ -121,6 +123,7 @@ export function newTask(given: Partial<NewTask> = {}): NewTask {
     idempotencyKey: null,
     createdAt: new Date(timeOfId(id)),
     runAt: null,
+    expiresAt: null,
     ...given,
   };
 }

@@ -7,7 +7,7 @@ import { isPostgresUnavailable } from '../../src/db/unavailable.ts';
 import { test as base } from '../support/world.ts';
 
 const SELECT_ONE = statement('select 1 as one');
-const END_SESSION = statement('select pg_terminate_backend($1)');
+const END_SESSION = statement('select pg_terminate_backend($1, 5000)');
 
 /** Opens what the test needs; it is closed when the test ends. */
 const test = base.extend('open', async ({ world }, { onCleanup }) => {
@@ -46,10 +46,9 @@ describe('a transaction whose session Postgres has ended', () => {
     const other = poolSql(await open({}));
     const session = await onlySession(orm);
 
-    session.connection.stream.pause(); // the end of the session is not noticed before something is sent
+    resumeWhenWritten(session.connection.stream); // the end of the session is not noticed before something is sent
     await other.query(END_SESSION, [session.processID]);
     const failed = orm.em.fork().transactional((em) => em.execute('select 1'));
-    session.connection.stream.resume();
 
     await expect(failed).rejects.toSatisfy(isPostgresUnavailable);
     expect(await poolSql(orm).query(SELECT_ONE, [])).toEqual([{ one: 1 }]);
@@ -109,5 +108,15 @@ async function onlySession(orm: Orm): Promise<OpenSession> {
   const pool = await orm.em.getConnection().getNativeClient();
   const session = await pool.connect();
   session.release();
-  return session as unknown as OpenSession;
+  return session;
+}
+
+/** Reads nothing until something is written. */
+function resumeWhenWritten(stream: Socket): void {
+  const { write } = stream;
+  stream.pause();
+  stream.write = (...args: any[]) => {
+    stream.resume();
+    return Reflect.apply(write, stream, args) as boolean;
+  };
 }

@@ -42,7 +42,7 @@ test('what is said while a task lives is what is told of it afterwards', async (
       const live: TaskEvent[] = [];
       for await (const event of events ?? []) {
         live.push(event);
-        if (cancelled && event.type === 'PROGRESS') await cancelTask(resources, id, 'seen enough');
+        if (cancelled && event.type === 'PROGRESS') await cancelTask(resources, { id, reason: 'seen enough' });
       }
       return { id, live, ends };
     }),

@@ -18,7 +18,7 @@ describe('a task that waits', () => {
     const id = await service.enqueue();
     const events = await service.listen(id);
 
-    const task = await cancelTask(service.resources, id, 'not needed');
+    const task = await cancelTask(service.resources, { id, reason: 'not needed' });
 
     expect(task).toMatchObject({ id, state: 'REVOKED', cancelReason: 'not needed' });
     expect(await service.jobIds()).toEqual([]);
@@ -30,7 +30,7 @@ describe('a task that waits', () => {
     const options = { delaySeconds: 3600 };
     const { id } = await enqueueTask(service.resources, { name: 'noop', payload: {}, options });
 
-    await cancelTask(service.resources, id, null);
+    await cancelTask(service.resources, { id, reason: null });
 
     expect(await service.jobIds()).toEqual([]);
     expect(await service.database.standing(id)).toEqual(['REVOKED']);
@@ -41,7 +41,7 @@ describe('a task that waits', () => {
     await service.database.start(id);
     await service.database.settle({ taskId: id, attempt: 1, state: 'RETRY', delayMs: 60_000 });
 
-    expect(await cancelTask(service.resources, id, null)).toMatchObject({ state: 'REVOKED', attempt: 1 });
+    expect(await cancelTask(service.resources, { id, reason: null })).toMatchObject({ state: 'REVOKED', attempt: 1 });
   });
 });
 
@@ -51,23 +51,23 @@ describe('a task that runs', () => {
     await service.database.start(id);
     const messages = await listenForCancels(service);
 
-    const task = await cancelTask(service.resources, id, 'enough');
+    const task = await cancelTask(service.resources, { id, reason: 'enough' });
 
     expect(task).toMatchObject({
       state: 'STARTED',
       cancelReason: 'enough',
       cancelRequestedAt: expect.any(Date) as Date,
     });
-    await expect.poll(() => messages).toEqual([{ taskId: id, reason: 'enough' }]);
+    await expect.poll(() => messages).toEqual([{ taskId: id, reason: 'enough', force: false }]);
   });
 
   test('can be cancelled again, as the message may have been lost; the first reason stays', async ({ service }) => {
     const id = await service.enqueue();
     await service.database.start(id);
-    await cancelTask(service.resources, id, 'first');
+    await cancelTask(service.resources, { id, reason: 'first' });
     const messages = await listenForCancels(service);
 
-    const task = await cancelTask(service.resources, id, 'second');
+    const task = await cancelTask(service.resources, { id, reason: 'second' });
 
     expect(task).toMatchObject({ cancelReason: 'first' });
     await expect.poll(() => messages).toMatchObject([{ taskId: id }]);
@@ -83,7 +83,7 @@ test('a task that goes from running to waiting in between is REVOKED all the sam
     if (statements === 2) await service.database.settle({ taskId: id, attempt: 1, state: 'RETRY' });
   });
 
-  expect(await cancelTask({ ...service.resources, sql }, id, null)).toMatchObject({ state: 'REVOKED' });
+  expect(await cancelTask({ ...service.resources, sql }, { id, reason: null })).toMatchObject({ state: 'REVOKED' });
 });
 
 test('a task that has ended is not cancelled', async ({ service }) => {
@@ -93,7 +93,7 @@ test('a task that has ended is not cancelled', async ({ service }) => {
     await service.database.settle({ taskId: id, attempt: 1, state });
     const before = await service.database.row(id);
 
-    await expect(cancelTask(service.resources, id, null)).rejects.toMatchObject({
+    await expect(cancelTask(service.resources, { id, reason: null })).rejects.toMatchObject({
       problems: [{ code: 'TASK_ALREADY_FINISHED', message: `task ${id} is already in state ${state}`, path: ['id'] }],
     });
     expect(await service.database.row(id)).toEqual(before);
@@ -102,7 +102,7 @@ test('a task that has ended is not cancelled', async ({ service }) => {
 
 test('an unknown task is not cancelled', async ({ service }) => {
   for (const id of [newId(), 'x', '', (await service.enqueue()).toUpperCase()]) {
-    await expect(cancelTask(service.resources, id, null)).rejects.toMatchObject({
+    await expect(cancelTask(service.resources, { id, reason: null })).rejects.toMatchObject({
       problems: [
         { code: 'TASK_NOT_FOUND', message: `there is no task with the id ${JSON.stringify(id)}`, path: ['id'] },
       ],
@@ -113,7 +113,7 @@ test('an unknown task is not cancelled', async ({ service }) => {
 test('whatever the reason is, it is stored as far as it can be', async ({ service }) => {
   const id = await service.enqueue();
 
-  await cancelTask(service.resources, id, `a\u0000b\ud800${'x'.repeat(2000)}`);
+  await cancelTask(service.resources, { id, reason: `a\u0000b\ud800${'x'.repeat(2000)}` });
 
   expect(await service.database.row(id)).toMatchObject({ cancel_reason: `a\ufffdb\ufffd${'x'.repeat(996)}` });
 });

@@ -194,7 +194,7 @@ test('a name that no task has is refused with those that there are', async ({ se
   const [problem] = await problemsOf(service, { name: 'no"op', payload: {} });
 
   expect(problem).toMatchObject({ code: 'UNKNOWN_TASK', path: ['name'] });
-  expect(problem?.message).toMatch(/^expected the name of a task \(countdown, fail-times, noop, .*\), got: "no\\"op"$/);
+  expect(problem?.message).toMatch(/^expected the name of a task \(.*noop.*\), got: "no\\"op"$/);
 });
 
 describe('an idempotency key', () => {

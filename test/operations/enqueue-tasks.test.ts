@@ -40,7 +40,7 @@ test('each input gets its own answer, in order, and what is valid is enqueued', 
   ]);
   const ids = outcomes.map((outcome) => (outcome instanceof UserInputError ? undefined : outcome.id));
   expect(ids[4]).toBe(ids[2]);
-  expect(await service.jobIds()).toEqual([ids[0], ids[2], ids[7]].toSorted());
+  expect(await service.jobIds()).toEqual([ids[0], ids[2], ids[7]].map(String).toSorted());
 });
 
 test('a thousand tasks are enqueued at once', async ({ service }) => {

@@ -98,6 +98,11 @@ const REFUSED: { input: ListTasksInput; message: string; path: string[] }[] = [
     message: 'expected text without NUL characters',
     path: ['filter', 'names', '1'],
   },
+  {
+    input: { filter: { queues: upTo(101).map(String) } },
+    message: 'expected at most 100 queues, got: 101',
+    path: ['filter', 'queues'],
+  },
   { input: { filter: { search: 'abc\ud800' } }, message: 'expected well-formed Unicode', path: ['filter', 'search'] },
 ];
 

@@ -88,7 +88,7 @@ test('a task that is run again while its cancellation is still under way keeps i
     await service.resources.dispatcher.idle();
   });
 
-  await cancelTask({ ...service.resources, sql }, id, null);
+  await cancelTask({ ...service.resources, sql }, { id, reason: null });
 
   expect(await service.database.row(id)).toMatchObject({ state: 'PENDING' });
   expect(await taskIds(service)).toEqual([id]);

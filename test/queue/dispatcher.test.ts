@@ -33,6 +33,7 @@ function openDispatcher(
 
 const dispatchable = ({ id }: { id: string }): DispatchableTask => ({
   id,
+  name: 'noop',
   run: 1,
   queue: QUEUE,
   priority: 5,

@@ -11,7 +11,7 @@ import { QUEUE, test } from '../operations/service.ts';
 const silent = pino({ level: 'silent' });
 
 function task(given: Partial<DispatchableTask> = {}): DispatchableTask {
-  return { id: newId(), run: 1, queue: QUEUE, priority: 5, delayMs: 0, ...given };
+  return { id: newId(), name: 'noop', run: 1, queue: QUEUE, priority: 5, delayMs: 0, ...given };
 }
 
 test('a job has the id, the priority and the delay of its task', async ({ service }) => {
@@ -111,7 +111,7 @@ test('while Redis is away nothing waits for it: adding fails at once, and removi
   const queues = new TaskQueues({ redis, keyPrefix: 'x', logger: silent });
 
   await expect(queues.add([task()])).rejects.toThrow('Redis is away');
-  await expect(queues.addMissing([task()])).rejects.toThrow();
+  await expect(queues.addMissing([task()])).rejects.toThrow(/./);
   await queues.remove(task());
 
   expect(queues.available).toBe(false);

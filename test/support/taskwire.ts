@@ -13,7 +13,7 @@ export interface RunningApi {
 }
 
 /** Starts processes of the product on a test's own database and keys; stops what is left when the test ends. */
-class Taskwire implements AsyncDisposable {
+export class Taskwire implements AsyncDisposable {
   readonly environment: Record<string, string>;
   readonly #processes: ManagedProcess[] = [];
 

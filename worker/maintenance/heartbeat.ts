@@ -1,11 +1,15 @@
-import { listCancelled, recordHeartbeat, removeWorker } from '../../src/db/statements/worker-heartbeat.ts';
+import {
+  listCancelled,
+  recordHeartbeat,
+  removeWorker,
+  type WorkerDescription,
+} from '../../src/db/statements/worker-heartbeat.ts';
 import type { Sql } from '../../src/db/sql.ts';
 import type { RunningAttempts } from '../running-attempts.ts';
 
 export interface HeartbeatOptions {
   sql: Sql;
-  workerId: string;
-  queues: readonly string[];
+  worker: WorkerDescription;
   lostAfterMs: number;
   running: RunningAttempts;
 }
@@ -35,15 +39,17 @@ export class Heartbeat {
   }
 
   async runOnce(): Promise<void> {
-    const { sql, workerId, queues, running } = this.#options;
-    await recordHeartbeat(sql, workerId, queues);
+    const { sql, worker, running } = this.#options;
+    await recordHeartbeat(sql, worker);
     if (!this.#isHeard) this.#heardSinceMs = Date.now();
     this.#lastHeardMs = Date.now();
     if (running.size === 0) return;
-    for (const { id, reason } of await listCancelled(sql, workerId)) running.cancel(id, reason);
+    for (const { id, reason, force } of await listCancelled(sql, worker.id)) {
+      running.cancel(id, reason, force);
+    }
   }
 
   async remove(): Promise<void> {
-    await removeWorker(this.#options.sql, this.#options.workerId);
+    await removeWorker(this.#options.sql, this.#options.worker.id);
   }
 }

@@ -21,7 +21,7 @@ export const Task = defineEntity({
     result: p.json<unknown>().nullable(),
     error: p.json<TaskError>().nullable(),
     progress: p.json<TaskProgress>().nullable(),
-    /** 1, and one more each time that the task is run again by hand. */
+    /** 1, and one more each time that the task needs another job: when it is run again by hand, or was parked. */
     run: p.integer(),
     /** Of its newest attempt, counted over all runs. */
     attempt: p.integer(),
@@ -47,9 +47,13 @@ export const Task = defineEntity({
     startedAt: p.datetime(3).nullable(),
     attemptStartedAt: p.datetime(3).nullable(),
     finishedAt: p.datetime(3).nullable(),
+    /** Not started by then: REVOKED with EXPIRED. */
+    expiresAt: p.datetime(3).nullable(),
     /** When somebody wished a running task to end. */
     cancelRequestedAt: p.datetime(3).nullable(),
     cancelReason: p.text().nullable(),
+    /** Whether the grace is skipped. */
+    cancelForce: p.boolean(),
   },
 });
 

@@ -1,12 +1,13 @@
 import { Migration } from '@mikro-orm/migrations';
 
 /**
- * Three narrow tables stand beside `task`, so that no index on `task` itself changes with the state:
+ * Narrow tables stand beside `task`, so that no index on `task` itself changes with the state:
  *
  * - `open_task`: what is not terminal. Written when a task is enqueued, deleted when it ends. `xid` is the transaction that
  *   enqueued it, by which the reconciler finds what is new without a scan of the backlog.
  * - `task_claim`: the open tasks that have had an attempt, with its worker. A worker that was lost is found by it.
  * - `task_outcome`: what is terminal, by state, for lists and retention.
+ * - `task_tag`: the tags of every task, for lists. Written when it is enqueued.
  */
 export class Spine extends Migration {
   override name = '0001-spine';
@@ -42,10 +43,9 @@ export class Spine extends Migration {
         finished_at timestamptz(3),
         cancel_requested_at timestamptz(3),
         cancel_reason text
-      ) with (fillfactor = 60)`);
+      ) with (fillfactor = 45)`);
     this.addSql('create index task_name on task (name, id)');
     this.addSql('create index task_queue on task (queue, id)');
-    this.addSql(`create index task_tags on task using gin (tags) where tags <> '{}'`);
     this.addSql(
       'create unique index task_idempotency_key on task (owner, idempotency_key) where idempotency_key is not null',
     );
@@ -65,6 +65,7 @@ export class Spine extends Migration {
         worker text not null,
         attempt int not null
       ) with (fillfactor = 60)`);
+    this.addSql('create table task_tag (tag text, task_id uuid, primary key (tag, task_id))');
     this.addSql('create table task_outcome (state text, task_id uuid, primary key (state, task_id))');
     this.addSql(`
       create table task_event (

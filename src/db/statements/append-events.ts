@@ -63,3 +63,11 @@ type AddedEvent = Pick<TaskEvent, 'taskId' | 'attempt' | 'sequence' | 'state'>;
 function attemptKey({ taskId, attempt }: { taskId: string; attempt: number }): string {
   return `${taskId}/${attempt}`;
 }
+
+const COUNT_LOG_LINES = statement(`select count(*)::int as lines from task_event where task_id = $1 and type = 'LOG'`);
+
+/** How many lines a task has logged. */
+export async function countLogLines(sql: Sql, taskId: string): Promise<number> {
+  const [row] = await sql.query<{ lines: number }>(COUNT_LOG_LINES, [taskId]);
+  return row?.lines ?? 0;
+}

@@ -32,6 +32,7 @@ const CLAIM_TASKS = statement(`
     from (select set_config('synchronous_commit', 'off', true) as setting) lazily
     where t.id = any ($1::uuid[]) and lazily.setting = 'off'
       and t.name = any ($3::text[]) and t.state in (${stateList(statesBefore('STARTED'))})
+      and (t.expires_at is null or t.attempt > 0 or t.expires_at > now())
       and (t.run_at is null or t.run_at <= now() + ${CLOCK_SLACK})
     returning t.id, t.name, t.input, t.attempt, t.max_attempts, t.failures, t.sequence, t.attempt_started_at
   ), claims as (
@@ -56,7 +57,10 @@ export function claimTasks(
 export interface UnclaimedTask {
   id: string;
   name: string;
+  queue: string;
   state: TaskState;
+  /** Whether it was not started by the time that it expires. */
+  expired: boolean;
   /** Milliseconds until its time; 0 or less when that has come. */
   dueInMs: number;
   /** Milliseconds since the worker that runs it was last heard of; null when it is not known at all. */
@@ -64,7 +68,7 @@ export interface UnclaimedTask {
 }
 
 const INSPECT_UNCLAIMED = statement(`
-  select t.id, t.name, t.state,
+  select t.id, t.name, t.queue, t.state, coalesce(t.attempt = 0 and t.expires_at <= now(), false) as expired,
     (extract(epoch from coalesce(t.run_at, now()) - now()) * 1000)::float8 as "dueInMs",
     (extract(epoch from now() - w.heartbeat_at) * 1000)::float8 as "silentMs"
   from task t left join worker w on w.id = t.worker

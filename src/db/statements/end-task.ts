@@ -1,5 +1,5 @@
 import { statesBefore } from '../../core/task-state.ts';
-import { type Sql, stateList, statement } from '../sql.ts';
+import { isoUtc, type Sql, stateList, statement } from '../sql.ts';
 
 const NOT_RUNNING = `'PENDING', 'RETRY'`;
 const RUNNING = stateList(statesBefore('PROGRESS'));
@@ -36,13 +36,15 @@ export async function revokeWaiting(sql: Sql, id: string, reason: string | null)
 }
 
 const REQUEST_CANCEL = statement(`
-  update task set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_reason = coalesce(cancel_reason, $2)
+  update task
+  set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_reason = coalesce(cancel_reason, $2),
+    cancel_force = cancel_force or $3
   where id = $1 and state in (${RUNNING})
   returning id`);
 
 /** Writes down that a running task is to end; answers whether it runs. */
-export async function requestCancel(sql: Sql, id: string, reason: string | null): Promise<boolean> {
-  return (await sql.query(REQUEST_CANCEL, [id, reason])).length > 0;
+export async function requestCancel(sql: Sql, id: string, reason: string | null, force = false): Promise<boolean> {
+  return (await sql.query(REQUEST_CANCEL, [id, reason, force])).length > 0;
 }
 
 const REOPEN = statement(`
@@ -66,8 +68,8 @@ const REOPEN = statement(`
   )
   update task t
   set state = 'PENDING', run = t.run + 1, failures = 0, losses = 0, sequence = e.sequence + 1, started_sequence = null,
-    result = null, error = null, progress = null, run_at = null, finished_at = null, cancel_requested_at = null,
-    cancel_reason = null
+    result = null, error = null, progress = null, run_at = null, expires_at = null, finished_at = null,
+    cancel_requested_at = null, cancel_reason = null, cancel_force = false
   from ended e where t.id = e.id
   returning t.sequence, t.attempt, t.run`);
 
@@ -86,4 +88,30 @@ export interface ReopenedTask {
 export async function reopenTask(sql: Sql, id: string): Promise<ReopenedTask | undefined> {
   const [row] = await sql.query<ReopenedTask>(REOPEN, [id]);
   return row;
+}
+
+const EXPIRE = statement(`
+  with due as (
+    select o.task_id from open_task o where o.expires_at <= now() order by o.expires_at limit $1
+  ), expired as (
+    update task t
+    set state = 'REVOKED', sequence = sequence + 1, finished_at = now(), error = jsonb_build_object(
+      'code', 'EXPIRED', 'message', 'The task was not started before it expired', 'retryable', false)
+    from due d where t.id = d.task_id and t.state = 'PENDING' and t.attempt = 0
+    returning t.id, t.sequence
+  ), closed as (
+    delete from open_task o using expired e where o.task_id = e.id
+  ), started as (
+    update open_task o set expires_at = null from due d
+    where o.task_id = d.task_id and not exists (select from expired e where e.id = o.task_id)
+  ), unparked as (
+    delete from parked_task p using expired e where p.task_id = e.id
+  ), outcome as (
+    insert into task_outcome (state, task_id) select 'REVOKED', id from expired
+  )
+  select id, sequence, ${isoUtc('now()')} as at from expired`);
+
+/** Ends tasks that were not started by the time that they expire, at most `limit`; answers those that it ended. */
+export function expireTasks(sql: Sql, limit: number): Promise<{ id: string; sequence: number; at: string }[]> {
+  return sql.query(EXPIRE, [limit]);
 }

@@ -3,6 +3,7 @@ import { type Sql, statement } from '../sql.ts';
 /** What BullMQ has to know of a task. */
 export interface DispatchableTask {
   id: string;
+  name: string;
   run: number;
   queue: string;
   priority: number;
@@ -10,7 +11,7 @@ export interface DispatchableTask {
   delayMs: number;
 }
 
-const DISPATCHABLE = `t.id, t.run, t.queue, t.priority,
+const DISPATCHABLE = `t.id, t.name, t.run, t.queue, t.priority,
   greatest(0, extract(epoch from coalesce(t.run_at, now()) - now()) * 1000)::float8 as "delayMs"`;
 
 const READ_DISPATCHABLE = statement(`
@@ -33,7 +34,7 @@ export const FIRST_OPEN_TASK: OpenTaskCursor = { xid: '0', taskId: '00000000-000
 const LIST_OPEN = statement(`
   select ${DISPATCHABLE}, o.xid::text as xid
   from open_task o join task t on t.id = o.task_id
-  where (o.xid, o.task_id) > ($1::xid8, $2::uuid)
+  where (o.xid, o.task_id) > ($1::xid8, $2::uuid) and not exists (select from parked_task p where p.task_id = o.task_id)
   order by o.xid, o.task_id limit $3`);
 
 /** The next open tasks after a cursor. */

@@ -14,6 +14,8 @@ export interface NewTask {
   idempotencyKey: string | null;
   createdAt: Date;
   runAt: Date | null;
+  /** Not started by then: REVOKED with EXPIRED. */
+  expiresAt: Date | null;
 }
 
 /** Keys are taken in one order, so that statements which bring the same ones wait for each other and never deadlock. */
@@ -21,17 +23,19 @@ const INSERT_TASKS = statement(`
   with input as (
     select * from jsonb_to_recordset($1::jsonb) as i(
       id uuid, name text, queue text, priority smallint, input jsonb, "maxAttempts" int, tags text[], owner text,
-      "idempotencyKey" text, "createdAt" timestamptz, "runAt" timestamptz
+      "idempotencyKey" text, "createdAt" timestamptz, "runAt" timestamptz, "expiresAt" timestamptz
     )
   ), inserted as (
     insert into task
-      (id, name, queue, priority, input, max_attempts, tags, owner, idempotency_key, created_at, run_at)
-    select id, name, queue, priority, input, "maxAttempts", tags, owner, "idempotencyKey", "createdAt", "runAt"
+      (id, name, queue, priority, input, max_attempts, tags, owner, idempotency_key, created_at, run_at, expires_at)
+    select id, name, queue, priority, input, "maxAttempts", tags, owner, "idempotencyKey", "createdAt", "runAt", "expiresAt"
     from input order by owner, "idempotencyKey"
     on conflict (owner, idempotency_key) where idempotency_key is not null do nothing
-    returning id
+    returning id, tags, expires_at
   ), opened as (
-    insert into open_task (task_id) select id from inserted
+    insert into open_task (task_id, expires_at) select id, expires_at from inserted
+  ), tagged as (
+    insert into task_tag (tag, task_id) select distinct tag, id from inserted, unnest(tags) tag
   )
   select id from inserted`);
 

@@ -32,28 +32,66 @@ export interface IdRange {
  * Lists ids of tasks. Ids sort by creation, so a page is a range of ids.
  *
  * A filter with several values becomes one ordered index scan for each value, merged: `= any (…)` over an index of
- * (value, id) could not deliver the ids in order. The states that are at their end come from `task_outcome`, the others from
- * `open_task` and `task_claim`, all of which are small or sorted by id.
+ * (value, id) could not deliver the ids in order. Terminal states come from `task_outcome`, the others from `open_task` and
+ * `task_claim`, tags from `task_tag`.
+ *
+ * A text is first looked for in the next few thousand tasks that the other filters let through: what is frequent is found
+ * there. What is not is rare, so that all tasks which contain it can be had from the trigram indexes and sorted.
  */
 export async function listTaskIds(sql: Sql, filter: TaskFilter, range: IdRange): Promise<string[]> {
-  const values: unknown[] = [];
-  const bind = (value: unknown) => `$${values.push(value)}`;
-  const where = conditions(filter, bind);
-  const limit = bind(range.limit);
-  const branches = branchesOf(filter, where.length > 0, bind).map(({ source, id, sameId, extra }) => {
-    const bounded = [id, ...sameId].flatMap((column) => bounds(column, filter, range, bind));
-    const all = [...extra, ...bounded, ...where];
-    const narrowed = all.length > 0 ? `where ${all.join(' and ')}` : '';
-    return `(select ${id} as id from ${source} ${narrowed} order by ${id} ${range.order} limit ${limit})`;
+  const { search } = filter;
+  if (!search) return run(sql, range, (bind) => orderedScans(filter, range, range.limit, bind));
+  const near = await run(sql, range, (bind) => {
+    const window = orderedScans(filter, range, SEARCH_WINDOW, bind);
+    return window && `select w.id from (${window}) w join task t on t.id = w.id where ${searchCondition(search, bind)}`;
   });
-  if (branches.length === 0) return [];
+  return near.length >= range.limit ? near : run(sql, range, (bind) => allMatches(filter, search, range, bind));
+}
 
-  const text = `select distinct id from (${branches.join(' union all ')}) ids order by id ${range.order} limit ${limit}`;
+/** Tasks among which a text is looked for before the trigram indexes are asked: some 10 ms. */
+const SEARCH_WINDOW = 3000;
+
+type Bind = (value: unknown) => string;
+
+/** Runs what `source` selects, in the order and the limit of the page; nothing when there is nothing to select from. */
+async function run(sql: Sql, range: IdRange, source: (bind: Bind) => string | undefined): Promise<string[]> {
+  const values: unknown[] = [];
+  const bind: Bind = (value) => `$${values.push(value)}`;
+  const selected = source(bind);
+  if (!selected) return [];
+  const text = `select id from (${selected}) ids order by id ${range.order} limit ${bind(range.limit)}`;
   const rows = await sql.query<{ id: string }>({ text }, values);
   return rows.map(({ id }) => id);
 }
 
-type Bind = (value: unknown) => string;
+/** The filter without its text: one ordered scan for each branch; undefined when there is none. */
+function orderedScans(filter: TaskFilter, range: IdRange, limit: number, bind: Bind): string | undefined {
+  const scans = branchesOf(filter, bind).map(({ source, id, sameId, extra }) => {
+    const bounded = [id, ...sameId].flatMap((column) => bounds(column, filter, range, bind));
+    const all = [...extra, ...bounded];
+    const narrowed = all.length > 0 ? `where ${all.join(' and ')}` : '';
+    return `(select ${id} as id from ${source} ${narrowed} order by ${id} ${range.order} limit ${bind(limit)})`;
+  });
+  if (scans.length === 0) return undefined;
+  return `select distinct id from (${scans.join(' union all ')}) scans order by id ${range.order} limit ${bind(limit)}`;
+}
+
+/** All tasks that contain a text, of those that the other filters let through. */
+function allMatches(filter: TaskFilter, search: string, range: IdRange, bind: Bind): string {
+  const { states, names, queues } = filter;
+  const where = [
+    ...(states ? [`t.state = any (${bind(states)}::text[])`] : []),
+    ...(names ? [`t.name = any (${bind(names)}::text[])`] : []),
+    ...(queues ? [`t.queue = any (${bind(queues)}::text[])`] : []),
+    ...tagConditions(filter.tags, 't.id', bind),
+    ...bounds('t.id', filter, range, bind),
+  ];
+  return `
+    with found as materialized (
+      select t.id, t.state, t.name, t.queue from task t where ${searchCondition(search, bind)}
+    )
+    select t.id from found t ${where.length > 0 ? `where ${where.join(' and ')}` : ''}`;
+}
 
 interface Branch {
   source: string;
@@ -64,12 +102,28 @@ interface Branch {
   extra: string[];
 }
 
-/** One branch for each value of the filter that narrows best; `withTask` when there are conditions on `task t` beside it. */
-function branchesOf(filter: TaskFilter, withTask: boolean, bind: Bind): Branch[] {
-  if (filter.states) return filter.states.map((state) => branchOfState(state, withTask, bind));
-  if (filter.names) return filter.names.map((name) => branchOfTask(`t.name = ${bind(name)}`));
-  if (filter.queues) return filter.queues.map((queue) => branchOfTask(`t.queue = ${bind(queue)}`));
-  return [branchOfTask()];
+/** Where the ids come from in their order: the states, else the names, the queues, the tags, or all tasks. */
+function branchesOf(filter: TaskFilter, bind: Bind): Branch[] {
+  const { states, names, queues, tags } = filter;
+  const inQueues = () => (queues ? [`t.queue = any (${bind(queues)}::text[])`] : []);
+  const inNames = () => (names ? [`t.name = any (${bind(names)}::text[])`] : []);
+  if (states) {
+    return states.map((state) => withTags(branchOfState(state, [...inNames(), ...inQueues()], bind), tags, bind));
+  }
+  if (names) return names.map((name) => withTags(branchOfTask(`t.name = ${bind(name)}`, ...inQueues()), tags, bind));
+  if (queues) return queues.map((queue) => withTags(branchOfTask(`t.queue = ${bind(queue)}`), tags, bind));
+  const [first, ...others] = tags ?? [];
+  if (first === undefined) return [branchOfTask()];
+  const tagged = { source: 'task_tag s', id: 's.task_id', sameId: [], extra: [`s.tag = ${bind(first)}`] };
+  return [withTags(tagged, others, bind)];
+}
+
+function withTags(branch: Branch, tags: readonly string[] | undefined, bind: Bind): Branch {
+  return { ...branch, extra: [...branch.extra, ...tagConditions(tags, branch.id, bind)] };
+}
+
+function tagConditions(tags: readonly string[] | undefined, id: string, bind: Bind): string[] {
+  return (tags ?? []).map((tag) => `exists (select from task_tag g where g.tag = ${bind(tag)} and g.task_id = ${id})`);
 }
 
 function branchOfTask(...extra: string[]): Branch {
@@ -77,28 +131,20 @@ function branchOfTask(...extra: string[]): Branch {
 }
 
 /** PENDING is what is open and was never claimed; only what tells the other open states apart stands in `task` alone. */
-function branchOfState(state: TaskState, withTask: boolean, bind: Bind): Branch {
-  if (isTerminal(state)) return branchOfNarrow('task_outcome', withTask, `s.state = ${bind(state)}`);
-  if (state === 'PENDING') return branchOfNarrow('open_task', withTask, UNCLAIMED);
-  return branchOfNarrow('task_claim', true, `t.state = ${bind(state)}`);
+function branchOfState(state: TaskState, ofTask: string[], bind: Bind): Branch {
+  if (isTerminal(state)) return branchOfNarrow('task_outcome', [`s.state = ${bind(state)}`], ofTask);
+  if (state === 'PENDING') return branchOfNarrow('open_task', [UNCLAIMED], ofTask);
+  return branchOfNarrow('task_claim', [], [`t.state = ${bind(state)}`, ...ofTask]);
 }
 
 const UNCLAIMED = 'not exists (select from task_claim c where c.task_id = s.task_id)';
 
-function branchOfNarrow(table: string, withTask: boolean, condition: string): Branch {
-  const narrow = { source: `${table} s`, id: 's.task_id', sameId: [], extra: [condition] };
-  return withTask ? { ...narrow, source: `${table} s join task t on t.id = s.task_id`, sameId: ['t.id'] } : narrow;
-}
-
-/** The filters that stand beside the branches. */
-function conditions(filter: TaskFilter, bind: Bind): string[] {
-  const { states, names, queues, tags, search } = filter;
-  return [
-    ...(names && states ? [`t.name = any (${bind(names)}::text[])`] : []),
-    ...(queues && (states || names) ? [`t.queue = any (${bind(queues)}::text[])`] : []),
-    ...(tags?.length ? [`t.tags <> '{}' and t.tags @> ${bind(tags)}::text[]`] : []),
-    ...(search ? [searchCondition(search, bind)] : []),
-  ];
+/** A narrow table, joined with `task` when there are conditions on that. */
+function branchOfNarrow(table: string, own: string[], ofTask: string[]): Branch {
+  const narrow = { source: `${table} s`, id: 's.task_id', sameId: [], extra: [...own, ...ofTask] };
+  return ofTask.length === 0
+    ? narrow
+    : { ...narrow, source: `${table} s join task t on t.id = s.task_id`, sameId: ['t.id'] };
 }
 
 /** The same expressions as the indexes have. In the text of an input, quotes and backslashes are escaped. */

@@ -2,12 +2,20 @@ import { statesBefore } from '../../core/task-state.ts';
 import { type Sql, stateList, statement } from '../sql.ts';
 
 const HEARTBEAT = statement(`
-  insert into worker (id, queues) values ($1, $2)
+  insert into worker (id, queues, names) values ($1, $2, $3)
   on conflict (id) do update set heartbeat_at = now()`);
 
+/** What a worker says of itself. */
+export interface WorkerDescription {
+  id: string;
+  queues: readonly string[];
+  /** Of the tasks that it has handlers for. */
+  names: readonly string[];
+}
+
 /** Says that a worker lives. */
-export async function recordHeartbeat(sql: Sql, worker: string, queues: readonly string[]): Promise<void> {
-  await sql.query(HEARTBEAT, [worker, queues]);
+export async function recordHeartbeat(sql: Sql, { id, queues, names }: WorkerDescription): Promise<void> {
+  await sql.query(HEARTBEAT, [id, queues, names]);
 }
 
 const REMOVE_WORKER = statement('delete from worker where id = $1');
@@ -18,11 +26,14 @@ export async function removeWorker(sql: Sql, worker: string): Promise<void> {
 }
 
 const LIST_CANCELLED = statement(`
-  select t.id, t.cancel_reason as reason from task_claim c join task t on t.id = c.task_id
+  select t.id, t.cancel_reason as reason, t.cancel_force as force from task_claim c join task t on t.id = c.task_id
   where c.worker = $1 and t.cancel_requested_at is not null and t.state in (${stateList(statesBefore('PROGRESS'))})`);
 
 /** The tasks of a worker that are to end. */
-export function listCancelled(sql: Sql, worker: string): Promise<{ id: string; reason: string | null }[]> {
+export function listCancelled(
+  sql: Sql,
+  worker: string,
+): Promise<{ id: string; reason: string | null; force: boolean }[]> {
   return sql.query(LIST_CANCELLED, [worker]);
 }
 

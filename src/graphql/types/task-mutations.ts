@@ -28,6 +28,10 @@ function addOptions(builder: Builder): void {
         description: 'It does not start before so many seconds from now; not together with runAt.',
       }),
       runAt: t.field({ type: 'DateTime', description: 'It does not start before; not together with delaySeconds.' }),
+      expiresAt: t.field({
+        type: 'DateTime',
+        description: 'Not started by then, it is REVOKED with the code EXPIRED; in the future.',
+      }),
       tags: t.stringList({ description: 'Labels to find it by; at most 20 of 1 to 100 characters.' }),
       maxAttempts: t.int({ description: 'How many attempts it may have that fail, 1 to 100.' }),
     }),
@@ -106,8 +110,10 @@ function addCancelAndRetry(builder: Builder): void {
         reason: t.arg.string({ description: 'Why; it is kept with the task.' }),
         force: t.arg.boolean({ description: 'Not to wait for a task that does not end by itself.' }),
       },
-      resolve: (_root, { id, reason }, { resources }) =>
-        withUserErrors({ task: null }, async () => ({ task: await cancelTask(resources, id, reason ?? null) })),
+      resolve: (_root, { id, reason, force }, { resources }) =>
+        withUserErrors({ task: null }, async () => ({
+          task: await cancelTask(resources, { id, reason, force: force ?? false }),
+        })),
     }),
     retryTask: t.field({
       type: 'TaskPayload',

@@ -1,12 +1,15 @@
 import type { TaskRow } from '../../db/entities/task.ts';
 import type { TaskFilter } from '../../db/statements/list-task-ids.ts';
 import { getTask } from '../../operations/get-task.ts';
+import { listAttempts } from '../../operations/list-attempts.ts';
 import { listEvents } from '../../operations/list-events.ts';
+import { listSteps } from '../../operations/list-steps.ts';
 import { listTasks } from '../../operations/list-tasks.ts';
 import type { TaskCatalog } from '../../tasks/catalog.ts';
 import type { Builder, TaskFilterInput } from '../builder.ts';
 import { toConnection } from '../connection.ts';
 import { taskTypeName } from '../graphql-names.ts';
+import { addTaskAttempt } from './task-attempt.ts';
 
 const UNKNOWN_TASK = 'UnknownTask';
 
@@ -22,6 +25,7 @@ export function addTask(builder: Builder, catalog: TaskCatalog): void {
 }
 
 function addInterface(builder: Builder, resolveType: (task: TaskRow) => string): void {
+  const { attempt, step } = addTaskAttempt(builder);
   const eventConnection = builder.connectionObject(
     { type: 'TaskEvent', name: 'TaskEventConnection', description: 'A page of the events of a task, oldest first.' },
     { name: 'TaskEventEdge', description: 'An event and its cursor.' },
@@ -63,6 +67,21 @@ function addInterface(builder: Builder, resolveType: (task: TaskRow) => string):
         description: 'When its first attempt started.',
       }),
       finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it reached its end.' }),
+      expiresAt: t.expose('expiresAt', {
+        type: 'DateTime',
+        nullable: true,
+        description: 'Not started by then, it is REVOKED with the code EXPIRED.',
+      }),
+      attempts: t.field({
+        type: [attempt],
+        description: 'Every execution of its code, oldest first.',
+        resolve: (task, _args, { resources }) => listAttempts(resources, task),
+      }),
+      steps: t.field({
+        type: [step],
+        description: 'What it has done and will not do again, oldest first; at most 1,000.',
+        resolve: (task, _args, { resources }) => listSteps(resources, task.id),
+      }),
       events: t.field({
         type: eventConnection,
         description: 'Its history, oldest first; a cursor is the sequence of an event.',

@@ -91,7 +91,8 @@ const FILTERS: { what: string; filter: TaskFilter; most: number }[] = [
   { what: 'a queue and names', filter: { queues: ['slow'], names: ['noop', 'send-mail'] }, most: 300 },
   { what: 'a common tag', filter: { tags: ['common'] }, most: 200 },
   { what: 'a rare tag', filter: { tags: ['rare'] }, most: 200 },
-  { what: 'a rare word of an input', filter: { search: 'needle' }, most: 200 },
+  // A text is first looked for in 3,000 tasks.
+  { what: 'a rare word of an input', filter: { search: 'needle' }, most: 3500 },
   { what: 'a word that no task has', filter: { search: 'haystack' }, most: 200 },
   { what: 'a word of an error', filter: { search: 'broken' }, most: 10_000 },
   { what: 'an hour', filter: { createdAfter: hoursAgo(5), createdBefore: hoursAgo(4) }, most: 50 },
@@ -102,7 +103,7 @@ const FILTERS: { what: string; filter: TaskFilter; most: number }[] = [
   },
   { what: 'a state and a name', filter: { states: ['SUCCESS'], names: ['send-mail'] }, most: 2000 },
   { what: 'a state and a rare tag', filter: { states: ['SUCCESS'], tags: ['rare'] }, most: 500 },
-  { what: 'a state and a rare word', filter: { states: ['SUCCESS'], search: 'needle' }, most: 500 },
+  { what: 'a state and a rare word', filter: { states: ['SUCCESS'], search: 'needle' }, most: 3500 },
 ];
 
 describe('among 50,000 tasks a page is found without looking at all of them', () => {
@@ -119,10 +120,16 @@ describe('among 50,000 tasks a page is found without looking at all of them', ()
 
 test('a page in the middle is found as the first one is', async ({ seeded }) => {
   const [middle] = await seeded.run<{ id: string }>(`select id from task order by id offset ${TASKS / 2} limit 1`);
+  const filters: TaskFilter[] = [
+    {},
+    { states: ['SUCCESS'] },
+    { names: ['noop'] },
+    { states: ['SUCCESS'], queues: ['default'] },
+  ];
 
-  for (const filter of [{}, { states: ['SUCCESS' as const] }, { names: ['noop'] }]) {
+  for (const filter of filters) {
     const nodes = await planOf(seeded, filter, { ...PAGE, before: middle?.id });
 
-    expect(rowsRead(nodes)).toBeLessThanOrEqual(100);
+    expect(rowsRead(nodes)).toBeLessThanOrEqual(300);
   }
 });

@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const POLL_MS = 20;
+
+/** A child process of a worker. */
+export interface IsolatedChild {
+  pid: number;
+  parent: number;
+  command: string;
+}
+
+/** All children of workers on this machine that are there at this moment and fit. */
+export async function listChildren(fits: (child: IsolatedChild) => boolean): Promise<number[]> {
+  const { stdout } = await run('ps', ['-A', '-ww', '-o', 'pid=,ppid=,stat=,args=']);
+  return stdout
+    .split('\n')
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*child-main\.ts.*)$/.exec(line))
+    .filter((match) => match !== null && !match[3]?.startsWith('Z'))
+    .map((match) => ({ pid: Number(match?.[1]), parent: Number(match?.[2]), command: match?.[4] ?? '' }))
+    .filter(fits)
+    .map(({ pid }) => pid);
+}
+
+/** The child processes of a worker. */
+export function childrenOf(worker: { pid: number }): Promise<number[]> {
+  return listChildren(({ parent }) => parent === worker.pid);
+}
+
+/** Resolves with the first of a worker's children. */
+export async function untilChildOf(worker: { pid: number }): Promise<number> {
+  for (;;) {
+    const [first] = await childrenOf(worker);
+    if (first !== undefined) return first;
+    await delay(POLL_MS);
+  }
+}
+
+/** Resolves with the milliseconds that it took until a process was gone. */
+export async function untilGone(pid: number): Promise<number> {
+  const since = performance.now();
+  while ((await listChildren((child) => child.pid === pid)).length > 0) await delay(POLL_MS);
+  return performance.now() - since;
+}

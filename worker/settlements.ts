@@ -1,0 +1,44 @@
+import type { TaskContract } from '../src/core/define-task.ts';
+import { type SoftTimeLimitExceeded, TaskCancelled, WorkerStopping } from '../src/core/errors.ts';
+import { toFailure, toTaskError } from '../src/core/failure.ts';
+import { decideRetry } from '../src/core/retry-policy.ts';
+import type { ClaimedTask } from '../src/db/statements/claim-tasks.ts';
+import type { Settlement } from '../src/db/statements/settle-attempts.ts';
+import type { Ending } from './running-attempts.ts';
+
+/** The end of an attempt whose handler returned. */
+export function successOf({ taskId, attempt }: { taskId: string; attempt: number }, result: unknown): Settlement {
+  return { taskId, attempt, state: 'SUCCESS', result, error: null, delayMs: 0, lost: false };
+}
+
+export interface FailedRun {
+  task: ClaimedTask;
+  contract: TaskContract;
+  /** What the handler threw, or how its child ended. */
+  thrown: unknown;
+  /** Why the attempt had to end; it says more than what was thrown then. */
+  ending: Ending | undefined;
+  /** The soft time limit, if that fired the signal. */
+  overtime: SoftTimeLimitExceeded | undefined;
+  /** 0 ≤ random < 1. */
+  random: number;
+}
+
+/** The end of an attempt that did not succeed: as it was told to end, or as the retry policy decides. */
+export function failureOf({ task, contract, thrown, ending, overtime, random }: FailedRun): Settlement {
+  const base = { taskId: task.id, attempt: task.attempt, result: null, delayMs: 0, lost: false };
+  const failure = toFailure(ending ?? overtime ?? thrown);
+  if (ending instanceof TaskCancelled) return { ...base, state: 'REVOKED', error: toTaskError(failure, false) };
+  if (ending instanceof WorkerStopping)
+    return { ...base, state: 'RETRY', error: toTaskError(failure, true), lost: true };
+  const decision = decideRetry({
+    policy: contract.retry,
+    failure,
+    failures: task.failures + 1,
+    contractAttempts: contract.attempts,
+    maxAttempts: task.maxAttempts,
+    random,
+  });
+  if (!decision.retry) return { ...base, state: 'FAILURE', error: toTaskError(failure, !failure.permanent) };
+  return { ...base, state: 'RETRY', error: toTaskError(failure, true), delayMs: decision.delayMs };
+}
