@@ -8,6 +8,7 @@ import { lockDataFolder } from './data-folder-lock.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
 import { startEmbeddedRedis } from './embedded-redis.ts';
 import type { EmbeddedService } from './embedded-service.ts';
+import { startSandboxServer } from './sandbox-server.ts';
 
 /** Where programs that the machine lacks are unpacked, below the project. */
 const CACHE_DIR = join(import.meta.dirname, '..', '..', '.cache');
@@ -25,12 +26,12 @@ export interface Stack {
   url: string;
   /** Resolves with a sentence when a part has ended that should not have. */
   broken: Promise<string>;
-  /** First the API and the worker, then Redis and Postgres; does nothing the second time. */
+  /** First the API and the worker, then the sandbox, Redis and Postgres; does nothing the second time. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts Postgres and Redis unless the configuration names some, migrates, and starts the API and a worker.
+ * Starts Postgres, Redis and the sandbox unless the configuration names others, migrates, and starts the API and a worker.
  *
  * Throws `DataFolderInUseError`, the errors of the embedded services, and an `Error` when the API or the worker ends
  * before it is ready; what was started by then is stopped.
@@ -45,6 +46,7 @@ export async function startStack({ config, logger, environment = {} }: StackOpti
 
   const env = {
     ...environment,
+    ...(await startSandbox(config, logger, opened)),
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
     PORT: String(config.port),
@@ -64,6 +66,24 @@ export async function startStack({ config, logger, environment = {} }: StackOpti
     url: addressOf(children),
     broken: Promise.race([...children.map((child) => child.ended), ...ended]),
     stop: () => (stopped ??= closing.disposeAsync()),
+  };
+}
+
+/**
+ * The variables of a payment gateway and an exchange rate service that are played, for those that the configuration does
+ * not name. None in production: there a payment must not succeed for play.
+ */
+async function startSandbox(
+  { production, paymentGatewayUrl, exchangeRatesUrl }: Config,
+  logger: Logger,
+  opened: AsyncDisposableStack,
+): Promise<Record<string, string>> {
+  if (production || (paymentGatewayUrl !== undefined && exchangeRatesUrl !== undefined)) return {};
+  const sandbox = opened.use(await startSandboxServer());
+  logger.info({ url: sandbox.url }, 'A sandbox plays the payments and exchange rates that are not configured');
+  return {
+    PAYMENT_GATEWAY_URL: paymentGatewayUrl ?? sandbox.paymentUrl,
+    EXCHANGE_RATES_URL: exchangeRatesUrl ?? sandbox.exchangeRatesUrl,
   };
 }
 

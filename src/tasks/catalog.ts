@@ -1,16 +1,35 @@
 import type { TaskContract } from '../core/define-task.ts';
-import { countdown, failTimes, noop } from './diagnostics.ts';
-import { sendWelcomeEmail } from './email.ts';
-import { processLargeFile } from './file.ts';
-import { updateUserStats } from './user.ts';
+import { archiveTaskHistory, cleanupOldFiles, pruneTaskHistory } from './cleanup.ts';
+import { block, countdown, failTimes, noop } from './diagnostics.ts';
+import { sendNewsletter, sendNotification, sendWelcomeEmail } from './email.ts';
+import { convertDocument, importUsers, processFile, processLargeFile, resizeImage } from './file.ts';
+import { processOrder, processPayment } from './order.ts';
+import { generateReport } from './report.ts';
+import { syncExchangeRates } from './sync.ts';
+import { createUserProfile, updateUserStats } from './user.ts';
 
 /** Every task contract. The mutations, the GraphQL types and the handlers' registry follow from this list. */
 export const catalog = [
+  archiveTaskHistory,
+  block,
+  cleanupOldFiles,
+  convertDocument,
   countdown,
+  createUserProfile,
   failTimes,
+  generateReport,
+  importUsers,
   noop,
+  processFile,
   processLargeFile,
+  processOrder,
+  processPayment,
+  pruneTaskHistory,
+  resizeImage,
+  sendNewsletter,
+  sendNotification,
   sendWelcomeEmail,
+  syncExchangeRates,
   updateUserStats,
 ] as const satisfies readonly TaskContract[];
 

@@ -38,3 +38,17 @@ export const failTimes = defineTask({
   output: z.object({ attempts: z.int().describe('The attempt that succeeded.') }),
   diagnostic: true,
 });
+
+export const block = defineTask({
+  name: 'block',
+  description: 'Keeps a processor busy and answers nothing meanwhile, in a child of the worker.',
+  queue: 'diagnostics',
+  isolation: 'process',
+  limits: { hardSeconds: 10 },
+  retry: [{ on: ['HARD_TIME_LIMIT'], fail: true }, { on: '*' }],
+  input: z.object({
+    ms: z.int().min(0).max(600_000).describe('For how long, in milliseconds; after 10 s its child is killed.'),
+  }),
+  output: z.object({ ms: z.int().describe('How long it was, in milliseconds.') }),
+  diagnostic: true,
+});

@@ -12,3 +12,18 @@ export const updateUserStats = defineDatabaseTask({
     updatedAt: z.iso.datetime().describe('When the login was counted.'),
   }),
 });
+
+export const createUserProfile = defineDatabaseTask({
+  name: 'create-user-profile',
+  description: 'Gives a user a profile, unless there is one.',
+  queue: 'user',
+  input: z.object({
+    userId: z.int32().positive().describe('The id of the user.'),
+    displayName: z.string().trim().min(1).max(200).describe('The name that others see.'),
+    bio: z.string().trim().max(2000).optional().describe('What the user says about themselves.'),
+  }),
+  output: z.object({
+    status: z.enum(['created', 'already_exists']).describe('An existing profile is left as it is.'),
+    userId: z.int32().describe('The id of the user.'),
+  }),
+});

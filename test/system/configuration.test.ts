@@ -23,7 +23,7 @@ test.for(['src/main.ts', 'worker/main.ts', 'src/db/migrate-main.ts'])(
       '  DATABASE_URL: expected a URL that starts with postgres:// or postgresql://, got: something else (not shown: it may hold a password)',
       '  PORT: expected an integer from 0 to 65535, got: "70000"',
       '  CONCURRENCY: expected an integer from 1 to 1000, got: "many"',
-      '  QUEUES: expected kebab-case names separated by commas, got: "Email,file"',
+      '  QUEUES: expected different kebab-case names separated by commas, each alone or as name=tasks with 1 to 1000 tasks, got: "Email,file"',
       expect.stringContaining('  LOG_LEVEL: Invalid option: expected one of "fatal"|"error"|"warn"'),
       '  MAX_UPLOAD_BYTES: expected an integer from 1 to 2147483647, got: "-1"',
     ]);

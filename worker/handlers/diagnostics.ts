@@ -21,6 +21,13 @@ export const failTimes: TaskHandler<typeof contracts.failTimes> = async ({ times
   throw new TaskwireError(code ?? 'DIAGNOSTIC_FAILURE', `attempt ${attempt} fails, as the first ${times} are meant to`);
 };
 
+/** Blocks the event loop: no signal reaches it, and only the end of its process ends it early. */
+export const block: TaskHandler<typeof contracts.block> = async ({ ms }) => {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+  return { ms };
+};
+
 /** A timer takes a millisecond at least; a step of no time takes a turn of the event loop. */
 async function wait(ms: number, signal: AbortSignal): Promise<void> {
   try {

@@ -1,15 +1,41 @@
 import type { HandlerRegistry } from '../task-handler.ts';
-import { countdown, failTimes, noop } from './diagnostics.ts';
-import { sendWelcomeEmail } from './email.ts';
+import { archiveTaskHistory } from './archive.ts';
+import { cleanupOldFiles, pruneTaskHistory } from './cleanup.ts';
+import { convertDocument } from './convert-document.ts';
+import { block, countdown, failTimes, noop } from './diagnostics.ts';
+import { sendNotification, sendWelcomeEmail } from './email.ts';
 import { processLargeFile } from './file.ts';
-import { updateUserStats } from './user.ts';
+import { importUsers } from './import-users.ts';
+import { processOrder } from './order.ts';
+import { processPayment } from './payment.ts';
+import { processFile } from './process-file.ts';
+import { generateReport } from './report.ts';
+import { resizeImage } from './resize-image.ts';
+import { sendNewsletter } from './send-newsletter.ts';
+import { syncExchangeRates } from './sync.ts';
+import { createUserProfile, updateUserStats } from './user.ts';
 
 /** The handler of every task of the catalogue, by the task's name. A task without one does not compile. */
 export const handlers: HandlerRegistry = {
+  'archive-task-history': archiveTaskHistory,
+  block,
+  'cleanup-old-files': cleanupOldFiles,
+  'convert-document': convertDocument,
   countdown,
+  'create-user-profile': createUserProfile,
   'fail-times': failTimes,
+  'generate-report': generateReport,
+  'import-users': importUsers,
   noop,
+  'process-file': processFile,
   'process-large-file': processLargeFile,
+  'process-order': processOrder,
+  'process-payment': processPayment,
+  'prune-task-history': pruneTaskHistory,
+  'resize-image': resizeImage,
+  'send-newsletter': sendNewsletter,
+  'send-notification': sendNotification,
   'send-welcome-email': sendWelcomeEmail,
+  'sync-exchange-rates': syncExchangeRates,
   'update-user-stats': updateUserStats,
 };

@@ -14,7 +14,7 @@ function openHeartbeat({ sql }: Database): { heartbeat: Heartbeat; workerId: str
   const running = new RunningAttempts(pino({ level: 'silent' }));
   const queues = ['diagnostics'];
   return {
-    heartbeat: new Heartbeat({ sql, workerId, queues, lostAfterMs: LOST_AFTER_MS, running }),
+    heartbeat: new Heartbeat({ sql, worker: { id: workerId, queues, names: [] }, lostAfterMs: LOST_AFTER_MS, running }),
     workerId,
     running,
   };
@@ -97,8 +97,8 @@ test('a worker is listed while it lives', async ({ database }) => {
   await heartbeat.remove();
 
   expect(first).toMatchObject({ queues: ['diagnostics'] });
-  expect((second?.['heartbeat_at'] as Date).getTime()).toBeGreaterThanOrEqual(
-    (first?.['heartbeat_at'] as Date).getTime(),
+  expect((second!['heartbeat_at'] as Date).getTime()).toBeGreaterThanOrEqual(
+    (first!['heartbeat_at'] as Date).getTime(),
   );
   expect(await listed()).toEqual([]);
 });

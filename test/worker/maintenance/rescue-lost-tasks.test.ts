@@ -30,7 +30,7 @@ async function runningTask({ database, enqueue }: TestService, silentSeconds: nu
   const worker = newId();
   const id = await enqueue();
   await database.start(id, worker);
-  await recordHeartbeat(database.sql, worker, []);
+  await recordHeartbeat(database.sql, { id: worker, queues: [], names: [] });
   await database.run(`update worker set heartbeat_at = now() - $2 * interval '1 s' where id = $1`, [
     worker,
     silentSeconds,

@@ -1,0 +1,103 @@
+import { expect } from 'vitest';
+import { test } from '../support/taskwire.ts';
+
+test('priorities decide who is next: 0 first, 9 last', async ({ taskwire }) => {
+  const { client } = await taskwire.startApi();
+  const ids = new Map<number, string>();
+  for (const priority of [9, 5, 0, 7, 3]) ids.set(priority, await client.enqueue('noop', {}, { priority }));
+
+  await taskwire.startWorker({ CONCURRENCY: '1' });
+  await Promise.all([...ids.values()].map((id) => client.finished(id)));
+  const started = await Promise.all(
+    [...ids].map(async ([priority, id]) => ({ priority, at: (await client.task(id))?.['startedAt'] as string })),
+  );
+
+  const order = started.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at)).map(({ priority }) => priority);
+  expect(order).toEqual([0, 3, 5, 7, 9]);
+});
+
+test('a worker takes only its queues, as the command line says', async ({ taskwire }) => {
+  const { client } = await taskwire.startApi();
+  const elsewhere = await client.enqueue('noop');
+  const routed = await client.enqueue('noop', {}, { queue: 'vip' });
+
+  const worker = taskwire.spawn('worker/main.ts', {}, ['--queues', 'vip=2', '--concurrency', '8']);
+  await worker.ready();
+
+  expect((await client.finished(routed)).state).toBe('SUCCESS');
+  expect(await client.task(elsewhere)).toMatchObject({ state: 'PENDING', attempt: 0 });
+  expect(worker.lines.find(({ msg }) => msg === 'Worker ready')?.['queues']).toEqual(['vip']);
+});
+
+test('a wrong option on the command line is an error', async ({ taskwire }) => {
+  const worker = taskwire.spawn('worker/main.ts', {}, ['--queue', 'email']);
+
+  expect((await worker.exited).code).toBe(1);
+  expect(worker.stderr).toContain('expected --queues and --concurrency only');
+});
+
+test('a delayed task does not start before its time', async ({ taskwire }) => {
+  const { client } = await taskwire.startApi();
+  await taskwire.startWorker();
+  const id = await client.enqueue('noop', {}, { delaySeconds: 1.5 });
+
+  await client.finished(id);
+
+  const task = await client.task(id);
+  expect(Date.parse(task?.['startedAt']) - Date.parse(task?.['createdAt'])).toBeGreaterThanOrEqual(1400);
+});
+
+test('a task that was not started before it expired is REVOKED with EXPIRED, with and without a worker', async ({
+  taskwire,
+}) => {
+  const { client } = await taskwire.startApi();
+  const soon = () => ({ expiresAt: new Date(Date.now() + 800).toISOString() });
+  const unseen = await client.enqueue('noop', {}, { ...soon(), queue: 'nobody' });
+  const late = await client.enqueue('noop', {}, { ...soon(), delaySeconds: 60 });
+  await taskwire.startWorker();
+  const started = await client.enqueue('countdown', { steps: 30, stepMs: 100 }, soon());
+
+  const ends = await Promise.all([unseen, late, started].map((id) => client.finished(id)));
+
+  expect(ends.map(({ type, error }) => [type, error?.code])).toEqual([
+    ['REVOKED', 'EXPIRED'],
+    ['REVOKED', 'EXPIRED'],
+    ['SUCCESS', undefined],
+  ]);
+});
+
+test('a task that no worker knows is parked, and runs when a worker registers that knows it', async ({
+  taskwire,
+  world,
+}) => {
+  const { client } = await taskwire.startApi();
+  const old = await taskwire.startWorker({ DIAGNOSTIC_TASKS: 'false', QUEUES: 'diagnostics' });
+  const id = await client.enqueue('noop');
+
+  await old.waitForLine(({ taskId, msg }) => taskId === id && msg.includes('parked'));
+  const parked = await client.task(id);
+  await taskwire.startWorker();
+  const end = await client.finished(id);
+
+  expect(parked).toMatchObject({ state: 'PENDING', attempt: 0 });
+  expect(end).toMatchObject({ type: 'SUCCESS', attempt: 1 });
+  expect(world.prefix).not.toBe('');
+});
+
+test('the attempts of a task and how each failed stay readable', async ({ taskwire }) => {
+  const { client } = await taskwire.startApi();
+  await taskwire.startWorker();
+  const id = await client.enqueue('fail-times', { times: 1, code: 'TOO_BAD' });
+  await client.finished(id);
+
+  const { task } = await client.request(
+    'query ($id: ID!) { task(id: $id) { attempts { number startedAt finishedAt worker error { code } } steps { key } } }',
+    { id },
+  );
+
+  expect(task.attempts).toMatchObject([
+    { number: 1, error: { code: 'TOO_BAD' }, worker: expect.any(String), finishedAt: expect.any(String) },
+    { number: 2, error: null, worker: expect.any(String), finishedAt: expect.any(String) },
+  ]);
+  expect(task.steps).toEqual([]);
+});
