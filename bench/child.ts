@@ -75,7 +75,7 @@ export class Child implements AsyncDisposable {
       };
       this.#process.on('message', listener);
     });
-    this.#process.send({ id, type, input });
+    this.#process.send({ id, type, input }, () => undefined); // one that cannot be asked has ended
     const { value, error } = await Promise.race([answered, this.#ended]);
     if (error !== undefined) throw new Error(`${this.#options.name}, asked to ${type}: ${error}`);
     return value as Answer;

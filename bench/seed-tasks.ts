@@ -90,6 +90,7 @@ const BESIDE_TASK = [
   `insert into open_task (task_id) select id from task where state not in ('SUCCESS', 'FAILURE', 'REVOKED')`,
   `insert into task_claim (task_id, worker, attempt)
    select id, 'a-worker', attempt from task where state in ('STARTED', 'PROGRESS', 'RETRY')`,
+  `insert into task_tag (tag, task_id) select distinct tag, id from task, unnest(tags) tag`,
   `insert into task_outcome (state, task_id) select state, id from task where state in ('SUCCESS', 'FAILURE', 'REVOKED')`,
   `insert into task_event (task_id, sequence, type, at, state, attempt, progress)
    select id, 3, 'PROGRESS', attempt_started_at, 'PROGRESS', 1, progress from task where state = 'PROGRESS'`,
@@ -102,7 +103,7 @@ const BESIDE_TASK = [
 
 /** Fills the tables of a world anew. The indexes are made afterwards, which is several times faster. */
 export async function seedTasks(world: World, seed: Seed, count: number): Promise<void> {
-  await world.query('truncate task, open_task, task_claim, task_outcome, task_event, task_attempt');
+  await world.query('truncate task, task_tag, open_task, task_claim, task_outcome, task_event, task_attempt');
   const indexes = await world.query(
     `select indexdef from pg_indexes where tablename = 'task' and indexname <> 'task_pkey'`,
   );
