@@ -11,7 +11,7 @@ import { enqueueTask } from '../../src/operations/enqueue-task.ts';
 import { openInserts } from '../../src/operations/open-inserts.ts';
 import type { EnqueueResources } from '../../src/operations/resources.ts';
 import { openCatalog } from '../../src/tasks/catalog.ts';
-import { AttemptCleanup } from '../attempt-cleanup.ts';
+import { AttemptCleanup, removeFolder } from '../attempt-cleanup.ts';
 import { handlers } from '../handlers/registry.ts';
 import { openHandlerResources } from '../open-handler-resources.ts';
 import { type HandlerRun, runHandler, unwrapThrown } from '../run-handler.ts';
@@ -90,6 +90,8 @@ export class ChildSession {
     } catch (thrown) {
       if (thrown instanceof FencedError) return { type: 'fenced', memoryMb: memoryMb() };
       return { type: 'failed', failure: toFailure(unwrapThrown(thrown)), memoryMb: memoryMb() };
+    } finally {
+      await removeFolder(run.folder);
     }
   }
 
