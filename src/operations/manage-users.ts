@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { UserInputError, userError } from '../core/errors.ts';
 import { findStorageProblem } from '../core/storable.ts';
 import { User, type UserRow } from '../db/entities/user.ts';
+import { idPageQuery, isRowId } from './id-page.ts';
 import { type Page, type PageInput, toPage, toPageRequest } from './page.ts';
 import type { ServiceResources } from './resources.ts';
 
@@ -15,8 +16,6 @@ const newUser = z.object({
     .max(200)
     .refine((name) => findStorageProblem(name) === undefined, 'expected text without NUL characters'),
 });
-
-const USER_ID_MAX = 2 ** 31 - 1;
 
 /** Creates a user. Throws a `UserInputError` with USER_INVALID, or EMAIL_TAKEN when another user has the address. */
 export async function createUser({ orm }: ServiceResources, input: { email: string; name: string }): Promise<UserRow> {
@@ -44,7 +43,7 @@ export async function createUser({ orm }: ServiceResources, input: { email: stri
 
 /** Finds a user; null when there is none. */
 export async function getUser({ orm }: ServiceResources, id: number): Promise<UserRow | null> {
-  if (id < 1 || id > USER_ID_MAX) return null;
+  if (!isRowId(id)) return null;
   return orm.em.fork().findOne(User, { id });
 }
 
@@ -55,22 +54,6 @@ export async function getUser({ orm }: ServiceResources, id: number): Promise<Us
  */
 export async function listUsers({ orm }: ServiceResources, input: PageInput): Promise<Page<UserRow>> {
   const request = toPageRequest(input);
-  const below = cursorOf('after', request.after);
-  const above = cursorOf('before', request.before);
-  const id = { ...(below === undefined ? {} : { $lt: below }), ...(above === undefined ? {} : { $gt: above }) };
-  const users = await orm.em
-    .fork()
-    .find(User, { id }, { orderBy: { id: request.backward ? 'asc' : 'desc' }, limit: request.size + 1 });
-  return toPage(users, request);
-}
-
-function cursorOf(argument: string, cursor: string | undefined): number | undefined {
-  if (cursor === undefined) return undefined;
-  const id = Number(cursor);
-  if (Number.isInteger(id) && id >= 0 && id <= USER_ID_MAX) return id;
-  throw userError(
-    'BAD_USER_INPUT',
-    `expected ${argument} to be a cursor of this list, got: ${JSON.stringify(cursor)}`,
-    [argument],
-  );
+  const { where, options } = idPageQuery(request);
+  return toPage(await orm.em.fork().find(User, where, options), request);
 }
