@@ -10,14 +10,18 @@ const MAX_WAIT_MS = 2000;
 
 /**
  * Repeats what failed only because Postgres is away, after 100 ms, 200 ms … 2 s, until it is back. Rejects with the last
- * error when the worker's time is over, and at once with any other error.
+ * error when the worker's time is over, and at once with any other error. `isAway` tells them apart, once an error.
  */
-export async function untilAvailable<T>({ stopping, logger }: WaitingResources, run: () => Promise<T>): Promise<T> {
+export async function untilAvailable<T>(
+  { stopping, logger }: WaitingResources,
+  run: () => Promise<T>,
+  isAway: (error: unknown) => boolean = isPostgresUnavailable,
+): Promise<T> {
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(MAX_WAIT_MS, waitMs * 2)) {
     try {
       return await run();
     } catch (error) {
-      if (!isPostgresUnavailable(error) || stopping.aborted) throw error;
+      if (!isAway(error) || stopping.aborted) throw error;
       if (waitMs === FIRST_WAIT_MS) logger.warn({ error: String(error) }, 'Postgres is away; waiting for it');
       await delay(waitMs, undefined, { signal: stopping }).catch(() => undefined);
     }

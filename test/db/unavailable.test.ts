@@ -1,6 +1,6 @@
 import { DriverException } from '@mikro-orm/core';
 import { describe, expect, test } from 'vitest';
-import { isDataError, isPostgresUnavailable } from '../../src/db/unavailable.ts';
+import { isDataError, isPostgresTimeout, isPostgresUnavailable } from '../../src/db/unavailable.ts';
 
 const withCode = (code: string, message = 'x') => Object.assign(new Error(message), { code });
 
@@ -15,6 +15,7 @@ describe('Postgres is away', () => {
     { what: 'a shutdown', error: withCode('57P01', 'terminating connection due to administrator command') },
     { what: 'a start', error: withCode('57P03', 'the database system is starting up') },
     { what: 'too many connections', error: withCode('53300') },
+    { what: 'a Postgres that only reads', error: withCode('25006') },
     { what: 'a statement that took too long', error: withCode('57014') },
     { what: 'any of them, wrapped by the ORM', error: new DriverException(withCode('ECONNREFUSED')) },
   ];
@@ -34,6 +35,16 @@ describe('Postgres is there', () => {
   ])('$what', ({ error }) => {
     expect(isPostgresUnavailable(error)).toBe(false);
   });
+});
+
+test('a statement or a transaction that took too long is told from a Postgres that is away', () => {
+  const timeouts = ['57014', '55P03', '25P03', '25P04'].map((code) => withCode(code));
+  const away = ['57P01', '08006', '53300', '25006', 'ECONNRESET'].map((code) => withCode(code));
+
+  expect(timeouts.filter(isPostgresTimeout)).toEqual(timeouts);
+  expect(timeouts.filter(isPostgresUnavailable)).toEqual(timeouts);
+  expect(away.filter(isPostgresTimeout)).toEqual([]);
+  expect(isPostgresTimeout(new DriverException(withCode('57014')))).toBe(true);
 });
 
 test('a batch is tried again one by one when the fault can lie in one of its rows, or in the order of its locks', () => {
