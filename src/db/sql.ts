@@ -20,7 +20,7 @@ export function statement(text: string): Statement {
 
 /** Runs statements, either each in a transaction of its own or all in one that somebody else ends. */
 export interface Sql {
-  /** Answers the rows. Rejects with the error of `pg`, or of the connection. */
+  /** Answers the rows. Rejects with a `DriverException`, as the ORM's own statements do. */
   query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
 }
 
@@ -29,7 +29,7 @@ export function poolSql(orm: Orm): Sql {
   return {
     async query<Row extends object>({ name, text }: Statement, values: readonly unknown[]): Promise<Row[]> {
       const pool = await orm.em.getConnection().getNativeClient();
-      const { rows } = await pool.query({ name, text, values: [...values] });
+      const { rows } = await pool.query({ name, text, values: [...values] }).catch(failAs(orm.em));
       return rows as Row[];
     },
   };
@@ -41,9 +41,15 @@ export function transactionSql(em: EntityManager): Sql {
     async query<Row extends object>({ text }: Statement, values: readonly unknown[]): Promise<Row[]> {
       const transaction = em.getTransactionContext();
       if (!transaction) throw new TypeError('expected an EntityManager inside a transaction, got one outside');
-      const { rows } = await transaction.executeQuery(CompiledQuery.raw(text, [...values]));
+      const { rows } = await transaction.executeQuery(CompiledQuery.raw(text, [...values])).catch(failAs(em));
       return rows as Row[];
     },
+  };
+}
+
+function failAs(em: EntityManager): (error: Error) => never {
+  return (error) => {
+    throw em.getDriver().convertException(error);
   };
 }
 

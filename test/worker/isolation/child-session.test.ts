@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { expect, inject, vi } from 'vitest';
 import { readServiceConfig } from '../../../src/config.ts';
+import type { EntityManager } from '../../../src/db/orm.ts';
 import { claimTasks } from '../../../src/db/statements/claim-tasks.ts';
 import { noop } from '../../../src/tasks/diagnostics.ts';
 import { handlers } from '../../../worker/handlers/registry.ts';
@@ -80,6 +81,30 @@ test('what a database task enqueues is committed with it, and told before its en
   expect(during).toEqual([]);
   expect(end).toMatchObject({ type: 'recorded', settled: { state: 'SUCCESS' } });
   expect(session.said).toMatchObject([{ type: 'uncommitted', ids }, { type: 'flush' }, { type: 'recorded' }]);
+});
+
+/** Ends the session of a transaction; its next statement fails. */
+async function endSession(em: EntityManager): Promise<void> {
+  await em.execute('select pg_terminate_backend(pg_backend_pid())').catch(() => undefined);
+}
+
+test('a database task that meets a Postgres that is away when it enqueues is run again', async ({
+  session,
+  database,
+}) => {
+  let entries = 0;
+  vi.spyOn(handlers, 'update-user-stats').mockImplementation(async (em, { userId }, context) => {
+    entries += 1;
+    if (entries === 1) await endSession(em);
+    await enqueueOne(context);
+    return { userId, loginCount: 1, updatedAt: new Date().toISOString() };
+  });
+
+  const end = await session.run('update-user-stats', { userId: 1 });
+
+  expect(end).toMatchObject({ type: 'recorded', settled: { state: 'SUCCESS' } });
+  expect(entries).toBe(2);
+  expect(await enqueued(database)).toHaveLength(1);
 });
 
 test('what a database task enqueued before it failed does not exist', async ({ session, database }) => {
