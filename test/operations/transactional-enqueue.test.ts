@@ -124,6 +124,7 @@ test('after FLUSHALL every open task is dispatched again, and then nothing is le
   await pass(reconciler, service, world);
   for (const key of await service.redis.keys(`${world.prefix}:*`)) await service.redis.unlink(key);
 
+  await untilSettled(service);
   await pass(reconciler, service, world);
   const looked = await rowsLookedAt(service, () => pass(reconciler, service, world));
 
@@ -141,6 +142,15 @@ function openReconciler({ resources, redis }: Service & { redis: Redis }, { pref
 async function pass(reconciler: Reconciler, { redis }: { redis: Redis }, { prefix }: World): Promise<void> {
   await redis.del(`${prefix}:reconciler-lease`);
   await reconciler.runOnce();
+}
+
+/**
+ * Waits for the transactions that were open when the tasks were enqueued: those of other tests on the same server count too,
+ * as Postgres looks at all of its databases to know what is settled.
+ */
+async function untilSettled({ resources: { sql } }: Service): Promise<void> {
+  const text = 'select pg_snapshot_xmin(pg_current_snapshot()) > max(xid) as settled from open_task';
+  await expect.poll(() => sql.query({ text }, []), { timeout: 50_000 }).toEqual([{ settled: true }]);
 }
 
 /** How many open tasks were read meanwhile. */
