@@ -3,6 +3,7 @@ import type { ClaimedTask } from '../src/db/statements/claim-tasks.ts';
 import { readHistory } from '../src/db/statements/read-history.ts';
 import type { SettledTask } from '../src/db/statements/settle-attempts.ts';
 import type { Logger } from '../src/logger.ts';
+import { announceWorkflows } from '../src/operations/announce-workflows.ts';
 import { enqueueTask } from '../src/operations/enqueue-task.ts';
 import { AttemptCleanup, attemptFolder, removeFolder } from './attempt-cleanup.ts';
 import { claimTask } from './claim-task.ts';
@@ -36,8 +37,10 @@ export async function executeTask(resources: WorkerResources, id: string, name: 
   const attempt = openAttempt(resources, task, running, logger);
   running.limit(attempt.contract.limits);
   try {
-    const { settled, result } = await runAttempt(resources, attempt);
+    await startStep(resources, task);
+    const { settled, result, news } = await runAttempt(resources, attempt);
     if (settled) publishSettled(resources, settled, result);
+    announceWorkflows(resources, news);
     logEnd(logger, task, settled);
     return nextOf(settled);
   } finally {
@@ -86,6 +89,13 @@ function openAttempt(resources: WorkerResources, task: ClaimedTask, running: Run
 
 function publishStarted({ bus }: WorkerResources, { id: taskId, sequence, attempt, startedAt: at }: ClaimedTask): void {
   bus.publish([{ taskId, sequence, type: 'STARTED', at, state: 'STARTED', attempt }]);
+}
+
+async function startStep(resources: WorkerResources, task: ClaimedTask): Promise<void> {
+  const { id: taskId, sequence: taskSequence, workflowId, workflowStep } = task;
+  if (workflowId === null || workflowStep === null) return;
+  const start = { workflowId, position: workflowStep, taskId, taskSequence };
+  await untilAvailable(resources, () => resources.stepStarts.add(start));
 }
 
 /** Its worker may have been killed between the commit and the publishing: say it again. */

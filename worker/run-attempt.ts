@@ -3,6 +3,7 @@ import type { ProgressReport } from '../src/core/progress.ts';
 import type { ClaimedTask } from '../src/db/statements/claim-tasks.ts';
 import type { SettledTask, Settlement } from '../src/db/statements/settle-attempts.ts';
 import type { Logger } from '../src/logger.ts';
+import { NO_NEWS, type WorkflowNews } from '../src/operations/advance-workflows.ts';
 import type { RunningAttempt } from './running-attempts.ts';
 import { type HandlerRun, runHandler, unwrapThrown } from './run-handler.ts';
 import { failureOf, successOf } from './settlements.ts';
@@ -28,6 +29,8 @@ export interface Attempt extends HandlerRun {
 export interface RecordedAttempt {
   settled: SettledTask | null;
   result: unknown;
+  /** Of the workflow that the task is a step of, as far as it was not announced yet. */
+  news: WorkflowNews;
 }
 
 /** Runs an attempt's handler and records how it ended, whatever happens. Waits for Postgres. */
@@ -35,7 +38,7 @@ export async function runAttempt(resources: WorkerResources, attempt: Attempt): 
   try {
     return await runnerOf(attempt)(resources, attempt);
   } catch (thrown) {
-    if (thrown instanceof FencedError) return { settled: null, result: null };
+    if (thrown instanceof FencedError) return { settled: null, result: null, news: NO_NEWS };
     return recordFailure(resources, attempt, unwrapThrown(thrown));
   }
 }
@@ -54,8 +57,8 @@ async function runPlainTask(resources: WorkerResources, attempt: Attempt): Promi
 function runDatabaseTask(resources: WorkerResources, attempt: Attempt): Promise<RecordedAttempt> {
   return runUnitOfWork(resources, {
     orm: resources.orm,
-    taskId: attempt.task.id,
-    attempt: attempt.task.attempt,
+    catalog: resources.catalog,
+    task: attempt.task,
     run: (em) => whileWanted(attempt, runHandler(resources.handlers, attempt, em)),
     flushEvents: attempt.flushEvents,
   });
@@ -77,8 +80,8 @@ async function whileWanted({ running }: Attempt, handled: Promise<unknown>): Pro
 }
 
 async function recordSuccess(resources: WorkerResources, attempt: Attempt, result: unknown): Promise<RecordedAttempt> {
-  const { id: taskId, attempt: number } = attempt.task;
-  return { settled: await record(resources, attempt, successOf({ taskId, attempt: number }, result)), result };
+  const settled = await record(resources, attempt, successOf(attempt.task, result));
+  return { settled, result, news: NO_NEWS };
 }
 
 async function recordFailure(resources: WorkerResources, attempt: Attempt, thrown: unknown): Promise<RecordedAttempt> {
@@ -93,7 +96,7 @@ async function recordFailure(resources: WorkerResources, attempt: Attempt, throw
     overtime,
     random: resources.random(),
   });
-  return { settled: await record(resources, attempt, settlement), result: null };
+  return { settled: await record(resources, attempt, settlement), result: null, news: NO_NEWS };
 }
 
 async function record(

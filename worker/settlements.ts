@@ -7,9 +7,12 @@ import type { Settlement } from '../src/db/statements/settle-attempts.ts';
 import type { Ending } from './running-attempts.ts';
 
 /** The end of an attempt whose handler returned. */
-export function successOf({ taskId, attempt }: { taskId: string; attempt: number }, result: unknown): Settlement {
-  return { taskId, attempt, state: 'SUCCESS', result, error: null, delayMs: 0, lost: false };
+export function successOf({ id, attempt, workflowId }: EndingTask, result: unknown): Settlement {
+  return { taskId: id, attempt, state: 'SUCCESS', result, error: null, delayMs: 0, lost: false, workflowId };
 }
+
+/** Which attempt of which task ends. */
+export type EndingTask = Pick<ClaimedTask, 'id' | 'attempt' | 'workflowId'>;
 
 export interface FailedRun {
   task: ClaimedTask;
@@ -26,7 +29,8 @@ export interface FailedRun {
 
 /** The end of an attempt that did not succeed: as it was told to end, or as the retry policy decides. */
 export function failureOf({ task, contract, thrown, ending, overtime, random }: FailedRun): Settlement {
-  const base = { taskId: task.id, attempt: task.attempt, result: null, delayMs: 0, lost: false };
+  const { id: taskId, attempt, workflowId } = task;
+  const base = { taskId, attempt, result: null, delayMs: 0, lost: false, workflowId };
   const failure = toFailure(ending ?? overtime ?? thrown);
   if (ending instanceof TaskCancelled) return { ...base, state: 'REVOKED', error: toTaskError(failure, false) };
   if (ending instanceof WorkerStopping)

@@ -25,7 +25,7 @@ export async function takeOverLost(resources: WorkerResources, lost: readonly Lo
   );
 }
 
-function settlementOf({ taskId, attempt, worker, losses }: LostAttempt): Settlement {
+function settlementOf({ taskId, attempt, worker, losses, workflowId }: LostAttempt): Settlement {
   const fatal = losses + 1 >= LOSSES_MAX;
   const message = fatal
     ? `The task lost its worker ${losses + 1} times; it is not tried again`
@@ -38,6 +38,7 @@ function settlementOf({ taskId, attempt, worker, losses }: LostAttempt): Settlem
     error: { code: 'WORKER_LOST', message, retryable: !fatal },
     delayMs: 0,
     lost: true,
+    workflowId,
   };
 }
 

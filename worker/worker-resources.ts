@@ -7,8 +7,10 @@ import type { ClaimedTask } from '../src/db/statements/claim-tasks.ts';
 import type { SettledTask, Settlement } from '../src/db/statements/settle-attempts.ts';
 import type { EventBus } from '../src/events/event-bus.ts';
 import type { Logger } from '../src/logger.ts';
+import type { StepStart } from '../src/db/statements/start-steps.ts';
 import type { Dispatcher } from '../src/queue/dispatcher.ts';
 import type { EnqueueResources } from '../src/operations/resources.ts';
+import type { TaskQueues } from '../src/queue/task-queues.ts';
 import type { ChildPools } from './isolation/child-pools.ts';
 import type { RunningAttempts } from './running-attempts.ts';
 import type { HandlerRegistry, HandlerResources } from './task-handler.ts';
@@ -19,6 +21,7 @@ export interface WorkerResources extends EnqueueResources {
   workerId: string;
   orm: Orm;
   dispatcher: Dispatcher;
+  queues: TaskQueues;
   bus: EventBus;
   /** Null when the task can't be claimed now. */
   claims: Batcher<string, ClaimedTask | null>;
@@ -26,6 +29,8 @@ export interface WorkerResources extends EnqueueResources {
   settlements: Batcher<Settlement, SettledTask | null>;
   /** Null as above. */
   events: Batcher<NewEvent, TaskEvent | null>;
+  /** Says that the first attempt of a workflow's step has begun. */
+  stepStarts: Batcher<StepStart, undefined>;
   running: RunningAttempts;
   /** Runs what must not run in this process. */
   children: ChildPools;

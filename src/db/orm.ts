@@ -13,6 +13,7 @@ import { User } from './entities/user.ts';
 import { Spine } from './migrations/0001-spine.ts';
 import { AttemptsAndSteps } from './migrations/0002-attempts-and-steps.ts';
 import { OrdersAndRates } from './migrations/0003-orders-and-rates.ts';
+import { Workflows } from './migrations/0004-workflows.ts';
 import { releaseDeadSessions } from './release-dead-sessions.ts';
 
 export type Orm = MikroORM;
@@ -51,7 +52,11 @@ export function openOrm(options: OrmOptions): Promise<Orm> {
       ExchangeRateSheet,
     ],
     extensions: [Migrator],
-    migrations: { migrationsList: [Spine, AttemptsAndSteps, OrdersAndRates], tableName: 'migration', snapshot: false },
+    migrations: {
+      migrationsList: [Spine, AttemptsAndSteps, OrdersAndRates, Workflows],
+      tableName: 'migration',
+      snapshot: false,
+    },
     pool: { min: 0, max: poolSize },
     driverOptions: {
       application_name: applicationName,

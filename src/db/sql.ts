@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { CompiledQuery } from 'kysely';
 import type { Orm } from './orm.ts';
+import { isDeadlock } from './unavailable.ts';
 
 /** A statement with parameters `$1`, `$2` … */
 export interface Statement {
@@ -24,15 +25,78 @@ export interface Sql {
   query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
 }
 
+/** Where statements run that are in nobody's transaction. */
+export interface SqlPool extends Sql {
+  /**
+   * Runs statements in one transaction, which commits when `run` resolves and is rolled back when it rejects. One that
+   * loses a deadlock is run again, at most {@link DEADLOCKS_MAX} times.
+   */
+  transaction<T>(run: (sql: Sql) => Promise<T>): Promise<T>;
+}
+
+const DEADLOCKS_MAX = 5;
+
 /** Each statement on any connection of the ORM's pool, in its own transaction, prepared. */
-export function poolSql(orm: Orm): Sql {
+export function poolSql(orm: Orm): SqlPool {
+  const openPool = () => orm.em.getConnection().getNativeClient();
   return {
-    async query<Row extends object>({ name, text }: Statement, values: readonly unknown[]): Promise<Row[]> {
-      const pool = await orm.em.getConnection().getNativeClient();
-      const { rows } = await pool.query({ name, text, values: [...values] }).catch(failAs(orm.em));
-      return rows as Row[];
+    async query<Row extends object>(wanted: Statement, values: readonly unknown[]): Promise<Row[]> {
+      return runPrepared<Row>(await openPool(), wanted, values).catch(failAs(orm.em));
+    },
+    async transaction<T>(run: (sql: Sql) => Promise<T>): Promise<T> {
+      const pool = await openPool();
+      for (let deadlocks = 0; ; deadlocks += 1) {
+        try {
+          return await runTransaction(pool, orm.em, run);
+        } catch (error) {
+          if (!isDeadlock(error) || deadlocks === DEADLOCKS_MAX) throw error;
+        }
+      }
     },
   };
+}
+
+/** What is needed of a pool of `pg`, or of one connection of it. */
+interface Queryable {
+  query(query: { name?: string | undefined; text: string; values: unknown[] }): Promise<{ rows: unknown[] }>;
+}
+
+async function runPrepared<Row>(on: Queryable, { name, text }: Statement, values: readonly unknown[]): Promise<Row[]> {
+  const { rows } = await on.query({ name, text, values: [...values] });
+  return rows as Row[];
+}
+
+/** What is needed of a connection that was taken from its pool. */
+interface Session extends Queryable {
+  /** With an error it is closed instead of being used again. */
+  release(error?: Error): void;
+}
+
+const BEGIN = { text: 'begin', values: [] };
+const COMMIT = { text: 'commit', values: [] };
+const ROLLBACK = { text: 'rollback', values: [] };
+
+async function runTransaction<T>(
+  pool: { connect(): Promise<Session> },
+  em: EntityManager,
+  run: (sql: Sql) => Promise<T>,
+): Promise<T> {
+  const session = await pool.connect().catch(failAs(em));
+  const sql: Sql = {
+    query: (wanted, values) => runPrepared<never>(session, wanted, values).catch(failAs(em)),
+  };
+  let lost: Error | undefined;
+  try {
+    await session.query(BEGIN).catch(failAs(em));
+    const result = await run(sql);
+    await session.query(COMMIT).catch(failAs(em));
+    return result;
+  } catch (error) {
+    await session.query(ROLLBACK).catch((failure: Error) => (lost = failure));
+    throw error;
+  } finally {
+    session.release(lost);
+  }
 }
 
 /** Statements inside the transaction that `em` is in. Throws a `TypeError` when it is in none. */

@@ -42,6 +42,11 @@ export function isDataError(error: unknown): boolean {
   return error instanceof Error && /^(22|23|54|40P01)/.test(codeOf(error));
 }
 
+/** Whether a transaction was rolled back so that another one could go on: the same can be done again at once. */
+export function isDeadlock(error: unknown): boolean {
+  return error instanceof Error && codeOf(error) === '40P01';
+}
+
 function codeOf(error: Error): string {
   return 'code' in error ? String(error.code) : '';
 }

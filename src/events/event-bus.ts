@@ -2,6 +2,7 @@ import { RedisPubSub } from 'graphql-redis-subscriptions';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { TaskEvent } from '../core/task-event.ts';
+import type { WorkflowEvent } from '../core/workflow-event.ts';
 
 /** Tells the worker of a task that it is to end. */
 export interface CancelMessage {
@@ -24,7 +25,7 @@ export interface EventBusOptions {
 const PUBLISH_ALL = `for at = 1, #ARGV, 2 do redis.call('publish', ARGV[at], ARGV[at + 1]) end`;
 
 /**
- * The voice: Redis pub/sub, a channel for each task. Nothing depends on a message arriving: who listens reads what it
+ * The voice: Redis pub/sub, a channel for each task and each workflow. Nothing depends on a message arriving: who listens reads what it
  * missed from Postgres.
  */
 export class EventBus {
@@ -47,6 +48,16 @@ export class EventBus {
   /** Resolves with a function that ends the subscription, once Redis has acknowledged it. */
   subscribe(taskId: string, listener: (event: TaskEvent) => void): Promise<() => void> {
     return this.#listen(this.#taskChannel(taskId), listener);
+  }
+
+  /** As {@link publish}. */
+  publishWorkflow(events: readonly WorkflowEvent[]): void {
+    for (const event of events) this.#send(this.#workflowChannel(event.workflowId), event);
+  }
+
+  /** As {@link subscribe}. */
+  subscribeWorkflow(workflowId: string, listener: (event: WorkflowEvent) => void): Promise<() => void> {
+    return this.#listen(this.#workflowChannel(workflowId), listener);
   }
 
   /** Asks whichever worker runs a task to end it. */
@@ -93,6 +104,10 @@ export class EventBus {
 
   #taskChannel(taskId: string): string {
     return `${this.#options.keyPrefix}:task:${taskId}`;
+  }
+
+  #workflowChannel(workflowId: string): string {
+    return `${this.#options.keyPrefix}:workflow:${workflowId}`;
   }
 
   get #cancelChannel(): string {

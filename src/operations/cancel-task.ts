@@ -3,10 +3,10 @@ import { isId } from '../core/ids.ts';
 import { toStorableText } from '../core/storable.ts';
 import { isTerminal } from '../core/task-state.ts';
 import type { TaskRow } from '../db/entities/task.ts';
-import { requestCancel, type RevokedTask, revokeWaiting } from '../db/statements/end-task.ts';
-import { readHistory } from '../db/statements/read-history.ts';
+import { requestCancel } from '../db/statements/end-task.ts';
 import { getTask } from './get-task.ts';
 import type { ServiceResources } from './resources.ts';
+import { revokeWaitingTask } from './revoke-waiting-task.ts';
 
 export interface CancelTaskInput {
   id: string;
@@ -18,7 +18,7 @@ const REASON_MAX = 1000;
 
 /**
  * Ends a task: at once when it waits, whether or not Redis or a worker is there; when it runs, its worker is told and
- * aborts its signal. Answers the task as it is then. Of the reason the first 1,000 characters are kept.
+ * aborts its signal. Answers the task as it is then. The workflow that it is a step of takes it for a failure of that step. Of the reason the first 1,000 characters are kept.
  *
  * Throws a `UserInputError` with TASK_NOT_FOUND or TASK_ALREADY_FINISHED.
  */
@@ -28,10 +28,10 @@ export async function cancelTask(
 ): Promise<TaskRow> {
   if (!isId(id)) throw taskNotFound(id);
   const why = reason === null ? null : toStorableText(reason).slice(0, REASON_MAX);
+  const task = await requireTask(resources, id);
   for (;;) {
-    const revoked = await revokeWaiting(resources.sql, id, why);
-    if (revoked) return withdraw(resources, revoked);
-    if (await requestCancel(resources.sql, id, why, force)) {
+    if (await revokeWaitingTask(resources, task, why)) return requireTask(resources, id);
+    if ((await requestCancel(resources.sql, [id], why, force)).length > 0) {
       resources.bus.publishCancel({ taskId: id, reason: why, force });
       return requireTask(resources, id);
     }
@@ -39,15 +39,6 @@ export async function cancelTask(
     if (isTerminal(state)) throw userError('TASK_ALREADY_FINISHED', `task ${id} is already in state ${state}`, ['id']);
     // Between the two statements it began or went on waiting: ask again.
   }
-}
-
-/** Tells who follows the task, and takes its job away. */
-async function withdraw(resources: ServiceResources, revoked: RevokedTask): Promise<TaskRow> {
-  const { sql, bus, queues } = resources;
-  const history = await readHistory(sql, revoked.id, revoked.sequence - 1, 1);
-  bus.publish(history?.events ?? []);
-  await queues.remove(revoked);
-  return requireTask(resources, revoked.id);
 }
 
 async function requireTask(resources: ServiceResources, id: string): Promise<TaskRow> {

@@ -4,6 +4,7 @@ import { newId, timeOfId } from '../core/ids.ts';
 import { findStorageProblem } from '../core/storable.ts';
 import type { EntityManager } from '../db/orm.ts';
 import { transactionSql } from '../db/sql.ts';
+import type { DispatchableTask } from '../db/statements/find-undispatched.ts';
 import { findKeyHolders, insertTasks, type NewTask } from '../db/statements/insert-tasks.ts';
 import type { EnqueueResources } from './resources.ts';
 
@@ -74,7 +75,7 @@ export function prepareTask(
   { name, payload, options, owner = '' }: EnqueueInput,
 ): NewTask {
   const contract = catalog.find(name);
-  if (!contract) throw unknownTask(name, catalog.contracts);
+  if (!contract) throw new UserInputError([unknownTask(name, catalog.contracts, ['name'])]);
   const [problem, ...more] = [...payloadProblems(contract, payload), ...optionProblems(options ?? {})];
   if (problem) throw new UserInputError([problem, ...more]);
 
@@ -93,12 +94,16 @@ export function prepareTask(
     createdAt,
     runAt: runAtOf(options ?? {}, createdAt),
     expiresAt: options?.expiresAt ?? null,
+    workflowId: null,
+    workflowStep: null,
   };
 }
 
-function unknownTask(name: string, contracts: readonly TaskContract[]): UserInputError {
+/** There is no contract of that name. */
+export function unknownTask(name: string, contracts: readonly TaskContract[], path: string[]): InputProblem {
   const known = contracts.map((contract) => contract.name).join(', ');
-  return userError('UNKNOWN_TASK', `expected the name of a task (${known}), got: ${JSON.stringify(name)}`, ['name']);
+  const message = `expected the name of a task (${known}), got: ${JSON.stringify(name)}`;
+  return { code: 'UNKNOWN_TASK', message, path };
 }
 
 /** What is wrong with a payload; nothing when it fits its contract and can be stored. */
@@ -113,7 +118,8 @@ export function payloadProblems(contract: TaskContract, payload: unknown): Input
   }));
 }
 
-function optionProblems(options: EnqueueOptions): InputProblem[] {
+/** What is wrong with options; nothing when a task can have them. */
+export function optionProblems(options: EnqueueOptions): InputProblem[] {
   const { queue, priority, delaySeconds, runAt, expiresAt, tags, maxAttempts, idempotencyKey } = options;
   const problems: InputProblem[] = [];
   const expect = (field: keyof EnqueueOptions, fits: boolean, expected: string) => {
@@ -168,17 +174,15 @@ function runAtOf({ runAt, delaySeconds }: EnqueueOptions, createdAt: Date): Date
 
 /** Hands tasks that have just been committed to BullMQ. */
 export function dispatchNew({ dispatcher }: EnqueueResources, tasks: readonly NewTask[]): void {
+  dispatcher.dispatch(dispatchable(tasks));
+}
+
+/** What BullMQ has to know of new tasks. */
+export function dispatchable(tasks: readonly NewTask[]): DispatchableTask[] {
   const nowMs = Date.now();
-  dispatcher.dispatch(
-    tasks.map(({ id, name, queue, priority, runAt }) => ({
-      id,
-      name,
-      run: 1,
-      queue,
-      priority,
-      delayMs: runAt === null ? 0 : Math.max(0, runAt.getTime() - nowMs),
-    })),
-  );
+  return tasks.map(({ id, name, queue, priority, runAt }) => {
+    return { id, name, run: 1, queue, priority, delayMs: runAt === null ? 0 : Math.max(0, runAt.getTime() - nowMs) };
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Batcher } from '../core/batcher.ts';
 import type { Orm } from '../db/orm.ts';
-import type { Sql } from '../db/sql.ts';
+import type { SqlPool } from '../db/sql.ts';
 import type { NewTask } from '../db/statements/insert-tasks.ts';
 import type { EventBus } from '../events/event-bus.ts';
 import type { TaskWatcher } from '../events/task-watcher.ts';
@@ -16,7 +16,7 @@ export interface EnqueueResources {
   catalog: TaskCatalog;
   /** Inserts tasks of concurrent callers together; answers whether the task is new (its idempotency key was free). */
   inserts: Batcher<NewTask, boolean>;
-  sql: Sql;
+  sql: SqlPool;
   dispatcher: Pick<Dispatcher, 'dispatch' | 'noteUncommitted'>;
 }
 

@@ -4,7 +4,7 @@ import { inject, test as base } from 'vitest';
 import { newId, timeOfId } from '../../src/core/ids.ts';
 import type { TaskEvent } from '../../src/core/task-event.ts';
 import { closeOrm, openOrm, type Orm } from '../../src/db/orm.ts';
-import { poolSql, type Sql, type Statement } from '../../src/db/sql.ts';
+import { poolSql, type Sql, type SqlPool, type Statement } from '../../src/db/sql.ts';
 import { type ClaimedTask, claimTasks } from '../../src/db/statements/claim-tasks.ts';
 import { insertTasks, type NewTask } from '../../src/db/statements/insert-tasks.ts';
 import { readHistory } from '../../src/db/statements/read-history.ts';
@@ -17,7 +17,7 @@ type Row = Record<string, unknown>;
 export interface Database {
   url: string;
   orm: Orm;
-  sql: Sql;
+  sql: SqlPool;
   /** Runs any statement; times come as `Date`. */
   run<Columns extends object = Row>(text: string, values?: readonly unknown[]): Promise<Columns[]>;
   /** Inserts a task, PENDING unless it starts at once. */
@@ -124,13 +124,15 @@ export function newTask(given: Partial<NewTask> = {}): NewTask {
     createdAt: new Date(timeOfId(id)),
     runAt: null,
     expiresAt: null,
+    workflowId: null,
+    workflowStep: null,
     ...given,
   };
 }
 
 /** The end of an attempt. */
 export function settlement(given: Partial<Settlement> & Pick<Settlement, 'taskId' | 'attempt' | 'state'>): Settlement {
-  return { result: null, error: null, delayMs: 0, lost: false, ...given };
+  return { result: null, error: null, delayMs: 0, lost: false, workflowId: null, ...given };
 }
 
 /** Pages of three, so that their seams are tried too. */
@@ -158,8 +160,18 @@ export function upTo(n: number): number[] {
   return Array.from({ length: n }, (_, index) => index + 1);
 }
 
-/** An `Sql` that tells each statement to `before` first, which may do something in between. */
-export function watchedSql(sql: Sql, before: (statement: Statement, values: readonly unknown[]) => unknown): Sql {
+/** What is called before a statement. */
+type Before = (statement: Statement, values: readonly unknown[]) => unknown;
+
+/** An `SqlPool` that tells each statement to `before` first, which may do something in between. */
+export function watchedSql(sql: SqlPool, before: Before): SqlPool {
+  return {
+    ...watched(sql, before),
+    transaction: (run) => sql.transaction((transaction) => run(watched(transaction, before))),
+  };
+}
+
+function watched(sql: Sql, before: Before): Sql {
   return {
     async query(statement, values) {
       await before(statement, values);

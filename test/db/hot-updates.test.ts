@@ -15,7 +15,7 @@ async function live(database: Database, taskId: string): Promise<void> {
     const derived = { ...progress, ratePerSecond: null, etaSeconds: null };
     await appendEvents(database.sql, [{ taskId, attempt: 1, type: 'PROGRESS', progress: derived, message: null, at }]);
   }
-  await requestCancel(database.sql, taskId, 'late');
+  await requestCancel(database.sql, [taskId], 'late');
   await database.settle({ taskId, attempt: 1, state: 'SUCCESS', result: { done: true } });
 }
 

@@ -2,7 +2,7 @@ import { describe, expect } from 'vitest';
 import { newId } from '../../src/core/ids.ts';
 import type { TaskEvent } from '../../src/core/task-event.ts';
 import type { TaskWatcher, WatchPosition } from '../../src/events/task-watcher.ts';
-import { reopenTask } from '../../src/db/statements/end-task.ts';
+import { reopenTasks } from '../../src/db/statements/end-task.ts';
 import { upTo, watchedSql } from '../db/database.ts';
 import { take, takeAll, test } from './watched-task.ts';
 
@@ -127,7 +127,7 @@ test('a task that runs again is followed past its former end', async ({ watching
   const watched = await task();
   await watched.start();
   await watched.end('FAILURE');
-  await reopenTask(database.sql, watched.id);
+  await reopenTasks(database.sql, [{ id: watched.id }]);
   const events = await follow(watcher, watched.id, { after: 0 });
 
   const former = await take(events, 4);

@@ -4,7 +4,6 @@ import { newId } from '../../src/core/ids.ts';
 import { cancelTask } from '../../src/operations/cancel-task.ts';
 import { retryTask } from '../../src/operations/retry-task.ts';
 import { taskIdOf } from '../../src/queue/task-queues.ts';
-import { watchedSql } from '../db/database.ts';
 import { QUEUE, test, type TestService } from './service.ts';
 
 const BROKEN = { code: 'BROKEN', message: 'it broke', retryable: false };
@@ -80,15 +79,15 @@ describe('a task that failed', () => {
 
 test('a task that is run again while its cancellation is still under way keeps its new job', async ({ service }) => {
   const id = await service.enqueue();
-  let statements = 0;
-  const sql = watchedSql(service.resources.sql, async () => {
-    statements += 1;
-    if (statements !== 2) return; // it is REVOKED by now
-    await retryTask(service.resources, id);
-    await service.resources.dispatcher.idle();
-  });
+  const { queues, dispatcher } = service.resources;
+  const remove = queues.remove.bind(queues);
+  queues.remove = async (job) => {
+    await retryTask(service.resources, id); // it is REVOKED by now
+    await dispatcher.idle();
+    await remove(job);
+  };
 
-  await cancelTask({ ...service.resources, sql }, { id, reason: null });
+  await cancelTask(service.resources, { id, reason: null });
 
   expect(await service.database.row(id)).toMatchObject({ state: 'PENDING' });
   expect(await taskIds(service)).toEqual([id]);

@@ -110,7 +110,7 @@ describe('tasks of a transaction', () => {
     const { dispatcher } = openDispatcher(service);
     const { id } = await service.database.enqueue();
     dispatcher.noteUncommitted([id]);
-    await revokeWaiting(service.database.sql, id, null);
+    await revokeWaiting(service.database.sql, [id], null);
 
     await dispatcher.dispatchCommitted();
     await dispatcher.idle();

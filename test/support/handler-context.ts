@@ -73,6 +73,8 @@ export class Workshop {
         createdAt: new Date(),
         runAt: null,
         expiresAt: null,
+        workflowId: null,
+        workflowStep: null,
       },
     ]);
     return id;
@@ -104,8 +106,8 @@ export class Workshop {
       const run = { contract, input: task.input, contextFor: () => context, cleanup };
       return { result: await runHandler(handlers, run), error: null, reports };
     } catch (thrown) {
-      const end = { taskId, attempt, state: 'RETRY', result: null, error: null, delayMs: 0, lost: false } as const;
-      await settleAttempts(this.sql, [end]);
+      const end = { taskId, attempt, result: null, error: null, delayMs: 0, lost: false, workflowId: null };
+      await settleAttempts(this.sql, [{ ...end, state: 'RETRY' }]);
       return { result: null, error: unwrapThrown(thrown), reports };
     }
   }

@@ -4,6 +4,7 @@ import { toFailure } from '../../src/core/failure.ts';
 import type { EntityManager } from '../../src/db/orm.ts';
 import { transactionSql } from '../../src/db/sql.ts';
 import { settleAttempts } from '../../src/db/statements/settle-attempts.ts';
+import { openCatalog } from '../../src/tasks/catalog.ts';
 import { successOf } from '../../worker/settlements.ts';
 import { runUnitOfWork } from '../../worker/unit-of-work.ts';
 import type { Database } from '../db/database.ts';
@@ -31,8 +32,8 @@ const test = base.extend('unit', async ({ database }): Promise<Unit> => {
   const perform = (run: Run) =>
     runUnitOfWork(waiting, {
       orm: database.orm,
-      taskId,
-      attempt: 1,
+      catalog: openCatalog({ diagnosticTasks: true }),
+      task: { id: taskId, attempt: 1, workflowId: null },
       run: (em) => run(em, (entries += 1)),
       flushEvents: () => Promise.resolve(),
     });
@@ -126,7 +127,7 @@ describe('a handler whose session in Postgres ends', () => {
   test('right after the commit is not run again', async ({ unit, database }) => {
     const code = await unit.codeOf(async (em) => {
       await addUser(em, 'ada@example.com');
-      await settleAttempts(transactionSql(em), [successOf({ taskId: unit.taskId, attempt: 1 }, {})]);
+      await settleAttempts(transactionSql(em), [successOf({ id: unit.taskId, attempt: 1, workflowId: null }, {})]);
       await em.execute('commit');
       await endOwnSession(em);
     });

@@ -2,7 +2,9 @@ import type { ChildLimits, Isolation, TaskContract } from '../../src/core/define
 import { ChildCrashed, codeOf, FencedError, messageOf, SoftTimeLimitExceeded } from '../../src/core/errors.ts';
 import { ReportedFailure } from '../../src/core/failure.ts';
 import type { ProgressReport } from '../../src/core/progress.ts';
+import type { ClaimedTask } from '../../src/db/statements/claim-tasks.ts';
 import type { SettledTask } from '../../src/db/statements/settle-attempts.ts';
+import type { WorkflowNews } from '../../src/operations/advance-workflows.ts';
 import type { Logger } from '../../src/logger.ts';
 import type { Dispatcher } from '../../src/queue/dispatcher.ts';
 import type { RunningAttempt } from '../running-attempts.ts';
@@ -16,7 +18,7 @@ const END_GRACE_MS = 1000;
 
 /** What running an attempt in a child takes. */
 export interface IsolatedAttempt {
-  task: { id: string; attempt: number; name: string; input: unknown };
+  task: Pick<ClaimedTask, 'id' | 'attempt' | 'name' | 'input' | 'workflowId'>;
   contract: TaskContract;
   running: Pick<RunningAttempt, 'signal' | 'abandoned'>;
   /** Of its temporary files. */
@@ -30,7 +32,7 @@ export interface IsolatedAttempt {
 /** How an isolated attempt went: a plain task has a result, a database task is recorded already. */
 export type IsolatedOutcome =
   | { kind: 'result'; result: unknown }
-  | { kind: 'recorded'; settled: SettledTask; result: unknown };
+  | { kind: 'recorded'; settled: SettledTask; result: unknown; news: WorkflowNews };
 
 interface PooledChild {
   child: Child;
@@ -117,8 +119,8 @@ export class ChildPools {
         if ('memoryMb' in message) resolve(message);
         else this.#serve(child, attempt, message).catch((error: unknown) => this.#giveUp(child, error));
       });
-      const { id: taskId, attempt: number, name, input } = task;
-      child.send({ type: 'run', run: { taskId, attempt: number, name, input, folder } });
+      const { id: taskId, attempt: number, name, input, workflowId } = task;
+      child.send({ type: 'run', run: { taskId, attempt: number, name, input, workflowId, folder } });
     });
   }
 
@@ -202,7 +204,7 @@ function outcomeOf(end: ChildEnd, { task }: IsolatedAttempt): IsolatedOutcome {
     case 'result':
       return { kind: 'result', result: end.result };
     case 'recorded':
-      return { kind: 'recorded', settled: end.settled, result: end.result };
+      return { kind: 'recorded', settled: end.settled, result: end.result, news: end.news };
     case 'fenced':
       throw new FencedError(task.id, task.attempt);
     case 'failed':

@@ -105,8 +105,8 @@ export class ChildSession {
       { stopping: signal, logger: this.#logger },
       {
         orm: this.#orm,
-        taskId: run.taskId,
-        attempt: run.attempt,
+        catalog: this.#enqueue.catalog,
+        task: { id: run.taskId, attempt: run.attempt, workflowId: run.workflowId },
         run: async (em) => {
           const result = await runHandler(handlers, handlerRun, em);
           if (!(signal.reason instanceof SoftTimeLimitExceeded)) signal.throwIfAborted();

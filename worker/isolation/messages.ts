@@ -2,6 +2,7 @@ import type { Failure } from '../../src/core/failure.ts';
 import type { ProgressReport } from '../../src/core/progress.ts';
 import type { DispatchableTask } from '../../src/db/statements/find-undispatched.ts';
 import type { SettledTask } from '../../src/db/statements/settle-attempts.ts';
+import type { WorkflowNews } from '../../src/operations/advance-workflows.ts';
 
 /** The file descriptor that a child process shares with its worker, which is otherwise silent: it closes when either ends. */
 export const LIFELINE_FD = 4;
@@ -23,6 +24,8 @@ export interface ChildRun {
   attempt: number;
   name: string;
   input: unknown;
+  /** The workflow that it is a step of. */
+  workflowId: string | null;
   /** Of its temporary files. */
   folder: string;
 }
@@ -50,7 +53,7 @@ export type FromChild =
 export type ChildEnd = { memoryMb: number } & (
   | { type: 'result'; result: unknown }
   /** A database task, recorded in the child's own transaction. */
-  | { type: 'recorded'; settled: SettledTask; result: unknown }
+  | { type: 'recorded'; settled: SettledTask; result: unknown; news: WorkflowNews }
   | { type: 'fenced' }
   | { type: 'failed'; failure: Failure }
 );

@@ -54,6 +54,10 @@ export const Task = defineEntity({
     cancelReason: p.text().nullable(),
     /** Whether the grace is skipped. */
     cancelForce: p.boolean(),
+    /** The workflow that it is a step of. */
+    workflowId: p.uuid().nullable(),
+    /** The position of that step. */
+    workflowStep: p.integer().nullable(),
   },
 });
 

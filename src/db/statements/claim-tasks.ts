@@ -15,6 +15,10 @@ export interface ClaimedTask {
   sequence: number;
   /** ISO 8601. */
   startedAt: string;
+  /** The workflow that it is a step of. */
+  workflowId: string | null;
+  /** The position of that step. */
+  workflowStep: number | null;
 }
 
 /** The clocks of Redis and Postgres differ a little: a task may start this much before its time. */
@@ -34,13 +38,14 @@ const CLAIM_TASKS = statement(`
       and t.name = any ($3::text[]) and t.state in (${stateList(statesBefore('STARTED'))})
       and (t.expires_at is null or t.attempt > 0 or t.expires_at > now())
       and (t.run_at is null or t.run_at <= now() + ${CLOCK_SLACK})
-    returning t.id, t.name, t.input, t.attempt, t.max_attempts, t.failures, t.sequence, t.attempt_started_at
+    returning t.id, t.name, t.input, t.attempt, t.max_attempts, t.failures, t.sequence, t.attempt_started_at,
+      t.workflow_id, t.workflow_step
   ), claims as (
     insert into task_claim (task_id, worker, attempt) select id, $2, attempt from claimed
     on conflict (task_id) do update set worker = excluded.worker, attempt = excluded.attempt
   )
   select id, name, input, attempt, max_attempts as "maxAttempts", failures, sequence,
-    ${isoUtc('attempt_started_at')} as "startedAt"
+    ${isoUtc('attempt_started_at')} as "startedAt", workflow_id as "workflowId", workflow_step as "workflowStep"
   from claimed`);
 
 /** Claims those of the tasks that may start now and have one of the names; the others are left as they are. */

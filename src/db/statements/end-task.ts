@@ -1,5 +1,7 @@
+import type { TaskError } from '../../core/task-event.ts';
 import { statesBefore } from '../../core/task-state.ts';
 import { isoUtc, type Sql, stateList, statement } from '../sql.ts';
+import type { DispatchableTask } from './find-undispatched.ts';
 
 const NOT_RUNNING = `'PENDING', 'RETRY'`;
 const RUNNING = stateList(statesBefore('PROGRESS'));
@@ -9,47 +11,69 @@ const REVOKE_WAITING = statement(`
     update task
     set state = 'REVOKED', sequence = sequence + 1, finished_at = now(), cancel_requested_at = now(), cancel_reason = $2,
       error = jsonb_build_object('code', 'CANCELLED', 'message', coalesce($2, 'The task was cancelled'), 'retryable', false)
-    where id = $1 and state in (${NOT_RUNNING})
-    returning id, queue, run, sequence
+    where id = any ($1::uuid[]) and state in (${NOT_RUNNING})
+    returning id, queue, run, attempt, sequence, error, cancel_reason, finished_at, workflow_id, workflow_step
   ), closed as (
     delete from open_task where task_id in (select id from revoked)
   ), released as (
     delete from task_claim where task_id in (select id from revoked)
+  ), unparked as (
+    delete from parked_task where task_id in (select id from revoked)
   ), outcome as (
     insert into task_outcome (state, task_id) select 'REVOKED', id from revoked
   )
-  select id, queue, run, sequence from revoked`);
+  select id, queue, run, attempt, sequence, error, cancel_reason as reason, ${isoUtc('finished_at')} as at,
+    workflow_id as "workflowId", workflow_step as "workflowStep"
+  from revoked`);
 
-/** A task that was revoked before it ran. */
-export interface RevokedTask {
-  id: string;
+/** A task that was revoked while it did not run. */
+export interface RevokedTask extends StepEnd {
   queue: string;
   run: number;
-  /** Of its REVOKED event. */
-  sequence: number;
+  attempt: number;
+  error: TaskError;
+  reason: string | null;
+  /** ISO 8601. */
+  at: string;
 }
 
-/** Ends a task that does not run at this moment; undefined when it runs, has ended or is unknown. */
-export async function revokeWaiting(sql: Sql, id: string, reason: string | null): Promise<RevokedTask | undefined> {
-  const [row] = await sql.query<RevokedTask>(REVOKE_WAITING, [id, reason]);
-  return row;
+/** Ends those of the tasks that do not run at this moment; answers them. */
+export function revokeWaiting(sql: Sql, ids: readonly string[], reason: string | null): Promise<RevokedTask[]> {
+  return sql.query<RevokedTask>(REVOKE_WAITING, [ids, reason]);
+}
+
+/** The end of a task, as the workflow that it is a step of has to know it. */
+export interface StepEnd {
+  id: string;
+  /** Of the event that it is. */
+  sequence: number;
+  /** Null for a task that is in no workflow. */
+  workflowId: string | null;
+  workflowStep: number | null;
 }
 
 const REQUEST_CANCEL = statement(`
   update task
   set cancel_requested_at = coalesce(cancel_requested_at, now()), cancel_reason = coalesce(cancel_reason, $2),
     cancel_force = cancel_force or $3
-  where id = $1 and state in (${RUNNING})
+  where id = any ($1::uuid[]) and state in (${RUNNING})
   returning id`);
 
-/** Writes down that a running task is to end; answers whether it runs. */
-export async function requestCancel(sql: Sql, id: string, reason: string | null, force = false): Promise<boolean> {
-  return (await sql.query(REQUEST_CANCEL, [id, reason, force])).length > 0;
+/** Writes down that running tasks are to end; answers the ids of those that run. */
+export async function requestCancel(
+  sql: Sql,
+  ids: readonly string[],
+  reason: string | null,
+  force = false,
+): Promise<string[]> {
+  return (await sql.query<{ id: string }>(REQUEST_CANCEL, [ids, reason, force])).map(({ id }) => id);
 }
 
 const REOPEN = statement(`
   with ended as (
-    select * from task where id = $1 and state in (${stateList(statesBefore('PENDING'))}) for update
+    select t.* from jsonb_to_recordset($1::jsonb) as i(id uuid, input jsonb) join task t on t.id = i.id
+    where t.state in (${stateList(statesBefore('PENDING'))}) and (i.input is null or t.input = i.input)
+    order by t.id for update of t
   ), history as (
     insert into task_event (task_id, sequence, type, at, state, attempt, error, message)
     select id, started_sequence, 'STARTED', attempt_started_at, 'STARTED', attempt, null, null from ended
@@ -71,34 +95,41 @@ const REOPEN = statement(`
     result = null, error = null, progress = null, run_at = null, expires_at = null, finished_at = null,
     cancel_requested_at = null, cancel_reason = null, cancel_force = false
   from ended e where t.id = e.id
-  returning t.sequence, t.attempt, t.run`);
+  returning t.id, t.name, t.queue, t.priority, t.sequence, t.attempt, t.run, ${isoUtc('now()')} as at`);
+
+/** A task that is to be PENDING again. */
+export interface Reopening {
+  id: string;
+  /** Only if it has this one. */
+  input?: unknown;
+}
 
 /** A task that is PENDING again. */
-export interface ReopenedTask {
+export interface ReopenedTask extends Omit<DispatchableTask, 'delayMs'> {
   /** Of its new ENQUEUED event. */
   sequence: number;
   attempt: number;
-  run: number;
+  /** ISO 8601. */
+  at: string;
 }
 
 /**
- * Takes a task that failed or was revoked back to PENDING with the budget of attempts that it was enqueued with; its
- * history stays. Undefined when the task is in another state or unknown.
+ * Takes tasks that failed or were revoked back to PENDING with the budget of attempts that they were enqueued with; their
+ * history stays. Answers those that were in such a state.
  */
-export async function reopenTask(sql: Sql, id: string): Promise<ReopenedTask | undefined> {
-  const [row] = await sql.query<ReopenedTask>(REOPEN, [id]);
-  return row;
+export function reopenTasks(sql: Sql, tasks: readonly Reopening[]): Promise<ReopenedTask[]> {
+  return sql.query<ReopenedTask>(REOPEN, [JSON.stringify(tasks)]);
 }
 
 const EXPIRE = statement(`
   with due as (
-    select o.task_id from open_task o where o.expires_at <= now() order by o.expires_at limit $1
+    select task_id from open_task where task_id = any ($1::uuid[]) and expires_at <= now()
   ), expired as (
     update task t
     set state = 'REVOKED', sequence = sequence + 1, finished_at = now(), error = jsonb_build_object(
       'code', 'EXPIRED', 'message', 'The task was not started before it expired', 'retryable', false)
     from due d where t.id = d.task_id and t.state = 'PENDING' and t.attempt = 0
-    returning t.id, t.sequence
+    returning t.id, t.sequence, t.error, t.workflow_id, t.workflow_step
   ), closed as (
     delete from open_task o using expired e where o.task_id = e.id
   ), started as (
@@ -109,9 +140,27 @@ const EXPIRE = statement(`
   ), outcome as (
     insert into task_outcome (state, task_id) select 'REVOKED', id from expired
   )
-  select id, sequence, ${isoUtc('now()')} as at from expired`);
+  select id, sequence, error, ${isoUtc('now()')} as at, workflow_id as "workflowId", workflow_step as "workflowStep"
+  from expired`);
 
-/** Ends tasks that were not started by the time that they expire, at most `limit`; answers those that it ended. */
-export function expireTasks(sql: Sql, limit: number): Promise<{ id: string; sequence: number; at: string }[]> {
-  return sql.query(EXPIRE, [limit]);
+/** A task that was not started in time. */
+export interface ExpiredTask extends StepEnd {
+  error: TaskError;
+  /** ISO 8601. */
+  at: string;
+}
+
+/** Ends those of the tasks that were not started by the time that they expire; answers them. */
+export function expireTasks(sql: Sql, ids: readonly string[]): Promise<ExpiredTask[]> {
+  return sql.query<ExpiredTask>(EXPIRE, [ids]);
+}
+
+const LIST_DUE = statement(`
+  select o.task_id as id, t.workflow_id as "workflowId"
+  from open_task o join task t on t.id = o.task_id
+  where o.expires_at <= now() order by o.expires_at limit $1`);
+
+/** Tasks whose time to start is over, at most `limit`; some of them may have started. */
+export function listExpiring(sql: Sql, limit: number): Promise<Pick<StepEnd, 'id' | 'workflowId'>[]> {
+  return sql.query(LIST_DUE, [limit]);
 }

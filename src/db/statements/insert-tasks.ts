@@ -16,6 +16,10 @@ export interface NewTask {
   runAt: Date | null;
   /** Not started by then: REVOKED with EXPIRED. */
   expiresAt: Date | null;
+  /** The workflow that it is a step of. */
+  workflowId: string | null;
+  /** The position of that step. */
+  workflowStep: number | null;
 }
 
 /** Keys are taken in one order, so that statements which bring the same ones wait for each other and never deadlock. */
@@ -23,12 +27,15 @@ const INSERT_TASKS = statement(`
   with input as (
     select * from jsonb_to_recordset($1::jsonb) as i(
       id uuid, name text, queue text, priority smallint, input jsonb, "maxAttempts" int, tags text[], owner text,
-      "idempotencyKey" text, "createdAt" timestamptz, "runAt" timestamptz, "expiresAt" timestamptz
+      "idempotencyKey" text, "createdAt" timestamptz, "runAt" timestamptz, "expiresAt" timestamptz,
+      "workflowId" uuid, "workflowStep" int
     )
   ), inserted as (
     insert into task
-      (id, name, queue, priority, input, max_attempts, tags, owner, idempotency_key, created_at, run_at, expires_at)
-    select id, name, queue, priority, input, "maxAttempts", tags, owner, "idempotencyKey", "createdAt", "runAt", "expiresAt"
+      (id, name, queue, priority, input, max_attempts, tags, owner, idempotency_key, created_at, run_at, expires_at,
+        workflow_id, workflow_step)
+    select id, name, queue, priority, input, "maxAttempts", tags, owner, "idempotencyKey", "createdAt", "runAt", "expiresAt",
+      "workflowId", "workflowStep"
     from input order by owner, "idempotencyKey"
     on conflict (owner, idempotency_key) where idempotency_key is not null do nothing
     returning id, tags, expires_at

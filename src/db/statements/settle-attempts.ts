@@ -1,6 +1,7 @@
 import type { TaskError } from '../../core/task-event.ts';
 import { statesBefore, type TaskState } from '../../core/task-state.ts';
 import { isoUtc, type Sql, stateList, statement } from '../sql.ts';
+import type { StepEnd } from './end-task.ts';
 
 /** How an attempt ends: the last one with a terminal state, any other with RETRY. */
 export interface Settlement {
@@ -13,13 +14,13 @@ export interface Settlement {
   delayMs: number;
   /** Whether the attempt ended because its worker was lost. */
   lost: boolean;
+  /** The workflow that the task is a step of: it goes on in the same transaction. */
+  workflowId: string | null;
 }
 
 /** What was written. `state` differs from what was asked when a cancellation met a RETRY: then it is REVOKED. */
-export interface SettledTask {
-  id: string;
+export interface SettledTask extends StepEnd {
   state: Settlement['state'];
-  sequence: number;
   attempt: number;
   error: TaskError | null;
   /** Why it was to be cancelled, if it was. */
@@ -61,7 +62,7 @@ const SETTLE_ATTEMPTS = statement(`
     from asked a
     where t.id = a.id and t.attempt = a.attempt and t.state in (${stateList(statesBefore('RETRY'))})
     returning t.id, t.state, t.sequence, t.attempt, t.error, t.worker, t.cancel_reason, t.attempt_started_at,
-      a.started_sequence, a."delayMs"
+      t.workflow_id, t.workflow_step, a.started_sequence, a."delayMs"
   ), closed as (
     delete from open_task o using settled s where o.task_id = s.id and s.state <> 'RETRY'
   ), released as (
@@ -78,7 +79,9 @@ const SETTLE_ATTEMPTS = statement(`
     insert into task_attempt (task_id, number, started_at, finished_at, worker, error)
     select id, attempt, attempt_started_at, now(), worker, error from settled where state = 'RETRY'
   )
-  select id, state, sequence, attempt, error, cancel_reason as "cancelReason", "delayMs", ${isoUtc('now()')} as at from settled`);
+  select id, state, sequence, attempt, error, cancel_reason as "cancelReason", "delayMs", ${isoUtc('now()')} as at,
+    workflow_id as "workflowId", workflow_step as "workflowStep"
+  from settled`);
 
 /** Ends attempts; answers those that were written. One that is missing was fenced off: it is not current any more. */
 export function settleAttempts(sql: Sql, settlements: readonly Settlement[]): Promise<SettledTask[]> {

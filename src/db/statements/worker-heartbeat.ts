@@ -44,10 +44,12 @@ export interface LostAttempt {
   worker: string;
   /** Losses before this one. */
   losses: number;
+  /** The workflow that the task is a step of. */
+  workflowId: string | null;
 }
 
 const LIST_LOST = statement(`
-  select c.task_id as "taskId", c.attempt, c.worker, t.losses
+  select c.task_id as "taskId", c.attempt, c.worker, t.losses, t.workflow_id as "workflowId"
   from task_claim c join task t on t.id = c.task_id left join worker w on w.id = c.worker
   where (w.id is null or w.heartbeat_at < now() - $1::float8 * interval '1 ms')
     and t.state in (${stateList(statesBefore('PROGRESS'))}) and ($2::uuid is null or c.task_id = $2::uuid)

@@ -12,7 +12,7 @@ async function taskIn(database: Database, state: TaskState): Promise<string> {
   const { id } = await database.enqueue();
   if (state === 'PENDING') return id;
   if (state === 'REVOKED') {
-    await revokeWaiting(database.sql, id, null);
+    await revokeWaiting(database.sql, [id], null);
     return id;
   }
   const { attempt } = await database.start(id);

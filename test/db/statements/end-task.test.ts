@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest';
 import { newId } from '../../../src/core/ids.ts';
 import { claimTasks } from '../../../src/db/statements/claim-tasks.ts';
-import { requestCancel, reopenTask, revokeWaiting } from '../../../src/db/statements/end-task.ts';
+import { requestCancel, reopenTasks, revokeWaiting } from '../../../src/db/statements/end-task.ts';
 import { ANY_NAME, type Database, test, untilWaiting, upTo } from '../database.ts';
 
 const BROKEN = { code: 'BROKEN', message: 'it broke', retryable: true };
@@ -18,14 +18,22 @@ describe('a task that waits is revoked at once', () => {
   test('before it has started', async ({ database }) => {
     const { id } = await database.enqueue();
 
-    expect(await revokeWaiting(database.sql, id, 'not needed')).toEqual({
-      id,
-      queue: 'diagnostics',
-      run: 1,
-      sequence: 2,
-    });
-
     const error = { code: 'CANCELLED', message: 'not needed', retryable: false };
+    expect(await revokeWaiting(database.sql, [id], 'not needed')).toEqual([
+      {
+        id,
+        queue: 'diagnostics',
+        run: 1,
+        attempt: 0,
+        sequence: 2,
+        error,
+        reason: 'not needed',
+        at: expect.any(String),
+        workflowId: null,
+        workflowStep: null,
+      },
+    ]);
+
     expect(await database.row(id)).toMatchObject({ state: 'REVOKED', sequence: 2, error, cancel_reason: 'not needed' });
     expect(await database.standing(id)).toEqual(['REVOKED']);
     expect((await database.history(id)).at(-1)).toMatchObject({
@@ -41,7 +49,7 @@ describe('a task that waits is revoked at once', () => {
     await database.start(id);
     await database.settle({ taskId: id, attempt: 1, state: 'RETRY' });
 
-    expect(await revokeWaiting(database.sql, id, null)).toMatchObject({ id, sequence: 4 });
+    expect(await revokeWaiting(database.sql, [id], null)).toMatchObject([{ id, sequence: 4 }]);
 
     const events = await database.history(id);
     expect(events.map(({ sequence, type }) => `${sequence} ${type}`)).toEqual([
@@ -59,8 +67,8 @@ describe('a task that waits is revoked at once', () => {
     await database.start(running);
     const failed = await failedTask(database);
 
-    expect(await revokeWaiting(database.sql, running, null)).toBeUndefined();
-    expect(await revokeWaiting(database.sql, failed, null)).toBeUndefined();
+    expect(await revokeWaiting(database.sql, [running], null)).toEqual([]);
+    expect(await revokeWaiting(database.sql, [failed], null)).toEqual([]);
     expect(await database.row(running)).toMatchObject({ state: 'STARTED', cancel_requested_at: null });
     expect(await database.row(failed)).toMatchObject({ state: 'FAILURE', sequence: 3 });
   });
@@ -71,17 +79,17 @@ describe('a task that waits is revoked at once', () => {
     await em.begin();
     await em.execute(`update task set state = 'STARTED', attempt = 1, worker = 'w' where id = ?`, [id]);
 
-    const revoking = revokeWaiting(database.sql, id, null);
+    const revoking = revokeWaiting(database.sql, [id], null);
     await untilWaiting(database, 1);
     await em.commit();
 
-    expect(await revoking).toBeUndefined();
+    expect(await revoking).toEqual([]);
     expect(await database.standing(id)).toEqual(['open']);
   });
 
   test('and never starts afterwards', async ({ database }) => {
     const { id } = await database.enqueue();
-    await revokeWaiting(database.sql, id, null);
+    await revokeWaiting(database.sql, [id], null);
 
     expect(await claimTasks(database.sql, [id], 'worker-1', ANY_NAME)).toEqual([]);
   });
@@ -92,11 +100,11 @@ describe('a wish to end a running task', () => {
     const { id } = await database.enqueue();
     await database.start(id);
 
-    const first = await requestCancel(database.sql, id, 'first');
+    const first = await requestCancel(database.sql, [id], 'first');
     const { cancel_requested_at: requestedAt } = await database.row(id);
-    const second = await requestCancel(database.sql, id, 'second');
+    const second = await requestCancel(database.sql, [id], 'second');
 
-    expect([first, second]).toEqual([true, true]);
+    expect([first, second]).toEqual([[id], [id]]);
     expect(requestedAt).toBeInstanceOf(Date);
     expect(await database.row(id)).toMatchObject({
       state: 'STARTED',
@@ -110,9 +118,9 @@ describe('a wish to end a running task', () => {
     const { id: pending } = await database.enqueue();
     const failed = await failedTask(database);
 
-    expect(await requestCancel(database.sql, pending, 'x')).toBe(false);
-    expect(await requestCancel(database.sql, failed, 'x')).toBe(false);
-    expect(await requestCancel(database.sql, newId(), 'x')).toBe(false);
+    expect(await requestCancel(database.sql, [pending], 'x')).toEqual([]);
+    expect(await requestCancel(database.sql, [failed], 'x')).toEqual([]);
+    expect(await requestCancel(database.sql, [newId()], 'x')).toEqual([]);
     expect(await database.row(pending)).toMatchObject({ cancel_requested_at: null, cancel_reason: null });
   });
 });
@@ -121,9 +129,9 @@ describe('a task that is run again', () => {
   test('is as new, but for its history and the numbers of its attempts', async ({ database }) => {
     const id = await failedTask(database);
 
-    const reopened = await reopenTask(database.sql, id);
+    const reopened = await reopenTasks(database.sql, [{ id }]);
 
-    expect(reopened).toEqual({ sequence: 4, attempt: 1, run: 2 });
+    expect(reopened).toMatchObject([{ id, sequence: 4, attempt: 1, run: 2 }]);
     expect(await database.row(id)).toMatchObject({
       state: 'PENDING',
       run: 2,
@@ -151,7 +159,7 @@ describe('a task that is run again', () => {
     await database.settle({ taskId: id, attempt: 2, state: 'FAILURE', error: BROKEN });
     const before = await database.history(id);
 
-    await reopenTask(database.sql, id);
+    await reopenTasks(database.sql, [{ id }]);
     const pending = await database.history(id);
     await database.start(id);
     await database.settle({ taskId: id, attempt: 3, state: 'SUCCESS', result: {} });
@@ -176,9 +184,9 @@ describe('a task that is run again', () => {
 
   test('after it was revoked keeps the reason as an event', async ({ database }) => {
     const { id } = await database.enqueue();
-    await revokeWaiting(database.sql, id, 'by mistake');
+    await revokeWaiting(database.sql, [id], 'by mistake');
 
-    await reopenTask(database.sql, id);
+    await reopenTasks(database.sql, [{ id }]);
 
     expect(await database.history(id)).toMatchObject([
       { sequence: 1, type: 'ENQUEUED' },
@@ -196,7 +204,7 @@ describe('a task that is run again', () => {
       const { failures, maxAttempts } = await database.start(id);
       budgets.push({ failures, maxAttempts });
       await database.settle({ taskId: id, attempt, state: 'FAILURE', error: BROKEN });
-      await reopenTask(database.sql, id);
+      await reopenTasks(database.sql, [{ id }]);
     }
 
     expect(budgets).toEqual(upTo(4).map(() => ({ failures: 0, maxAttempts: 3 })));
@@ -210,7 +218,7 @@ describe('a task that is run again', () => {
     }
     const { losses } = await database.row(id);
 
-    await reopenTask(database.sql, id);
+    await reopenTasks(database.sql, [{ id }]);
 
     expect(losses).toBe(5);
     expect(await database.row(id)).toMatchObject({ losses: 0 });
@@ -220,7 +228,7 @@ describe('a task that is run again', () => {
     const id = await failedTask(database);
     const [before] = await database.run<{ xid: string }>('select pg_current_xact_id()::text as xid');
 
-    await reopenTask(database.sql, id);
+    await reopenTasks(database.sql, [{ id }]);
 
     const [open] = await database.run<{ newer: boolean }>(
       'select xid > $2::xid8 as newer from open_task where task_id = $1',
@@ -235,11 +243,11 @@ describe('a task that is run again', () => {
     await em.begin();
     await em.execute('select from task where id = ? for update', [id]);
 
-    const reopening = Promise.all(upTo(3).map(() => reopenTask(database.sql, id)));
+    const reopening = Promise.all(upTo(3).map(() => reopenTasks(database.sql, [{ id }])));
     await untilWaiting(database, 3);
     await em.commit();
 
-    expect((await reopening).filter((one) => one !== undefined)).toHaveLength(1);
+    expect((await reopening).flat()).toHaveLength(1);
     expect((await database.history(id)).map(({ sequence }) => sequence)).toEqual(upTo(4));
   });
 
@@ -251,7 +259,8 @@ describe('a task that is run again', () => {
     await database.start(succeeded);
     await database.settle({ taskId: succeeded, attempt: 1, state: 'SUCCESS' });
 
-    for (const id of [pending, running, succeeded, newId()]) expect(await reopenTask(database.sql, id)).toBeUndefined();
+    for (const id of [pending, running, succeeded, newId()])
+      expect(await reopenTasks(database.sql, [{ id }])).toEqual([]);
     expect(await database.row(succeeded)).toMatchObject({ state: 'SUCCESS', sequence: 3 });
   });
 });

@@ -4,7 +4,7 @@ import { firstIdAt, newId } from '../../../src/core/ids.ts';
 import { TASK_STATES } from '../../../src/core/task-state.ts';
 import { appendEvents } from '../../../src/db/statements/append-events.ts';
 import { claimTasks } from '../../../src/db/statements/claim-tasks.ts';
-import { reopenTask, revokeWaiting } from '../../../src/db/statements/end-task.ts';
+import { reopenTasks, revokeWaiting } from '../../../src/db/statements/end-task.ts';
 import { insertTasks } from '../../../src/db/statements/insert-tasks.ts';
 import { listTaskIds, type TaskFilter } from '../../../src/db/statements/list-task-ids.ts';
 import { settleAttempts } from '../../../src/db/statements/settle-attempts.ts';
@@ -79,8 +79,8 @@ async function seed({ sql }: Database): Promise<string[]> {
       return settlement({ taskId, attempt: 1, state, error: state === 'SUCCESS' ? null : error });
     });
   await settleAttempts(sql, [...end(3, 'RETRY'), ...end(4, 'SUCCESS'), ...end(5, 'FAILURE'), ...end(6, 'FAILURE')]);
-  for (const id of part(6)) await reopenTask(sql, id);
-  for (const id of part(7)) await revokeWaiting(sql, id, 'not needed');
+  for (const id of part(6)) await reopenTasks(sql, [{ id }]);
+  for (const id of part(7)) await revokeWaiting(sql, [id], 'not needed');
   return ids;
 }
 

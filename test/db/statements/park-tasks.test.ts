@@ -57,7 +57,7 @@ describe('a parked task', () => {
 
   test('that was revoked meanwhile is not dispatched', async ({ database }) => {
     const { id, known } = await parkedTask(database);
-    await revokeWaiting(database.sql, id, null);
+    await revokeWaiting(database.sql, [id], null);
 
     expect(await unparkTasks(database.sql, known)).toEqual([]);
     expect(await database.row(id)).toMatchObject({ state: 'REVOKED', run: 1 });

@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest';
 import { newId } from '../../../src/core/ids.ts';
 import { appendEvents } from '../../../src/db/statements/append-events.ts';
-import { reopenTask } from '../../../src/db/statements/end-task.ts';
+import { reopenTasks } from '../../../src/db/statements/end-task.ts';
 import { readHistory, readSequences } from '../../../src/db/statements/read-history.ts';
 import { type Database, test, upTo } from '../database.ts';
 
@@ -24,7 +24,7 @@ async function eventfulTask(database: Database): Promise<string> {
   await database.start(id);
   await log(database, id, 2, 3);
   await database.settle({ taskId: id, attempt: 2, state: 'FAILURE' });
-  await reopenTask(database.sql, id);
+  await reopenTasks(database.sql, [{ id }]);
   await database.start(id);
   await log(database, id, 3, 4);
   await database.settle({ taskId: id, attempt: 3, state: 'SUCCESS', result: { done: true } });
@@ -74,7 +74,7 @@ test('a former end of a task that runs again is not its end', async ({ database 
   const { id } = await database.enqueue();
   await database.start(id);
   await database.settle({ taskId: id, attempt: 1, state: 'FAILURE' });
-  await reopenTask(database.sql, id);
+  await reopenTasks(database.sql, [{ id }]);
 
   const history = await readHistory(database.sql, id, 0, 100);
 

@@ -169,7 +169,7 @@ describe('a task that does not run is not ended by an attempt', () => {
     const { id } = await database.enqueue();
     await database.start(id);
     await database.settle({ taskId: id, attempt: 1, state: 'RETRY' });
-    await revokeWaiting(database.sql, id, null);
+    await revokeWaiting(database.sql, [id], null);
 
     expect(await database.settle({ taskId: id, attempt: 1, state: 'SUCCESS' })).toBeUndefined();
     expect(await database.standing(id)).toEqual(['REVOKED']);
@@ -213,7 +213,7 @@ describe('a cancellation', () => {
   test('that meets a RETRY makes it REVOKED, with the reason', async ({ database }) => {
     const { id } = await database.enqueue();
     await database.start(id);
-    await requestCancel(database.sql, id, 'not needed');
+    await requestCancel(database.sql, [id], 'not needed');
 
     const settled = await database.settle({ taskId: id, attempt: 1, state: 'RETRY', error: BROKEN, delayMs: 1000 });
 
@@ -242,7 +242,7 @@ describe('a cancellation', () => {
   test('does not undo a SUCCESS', async ({ database }) => {
     const { id } = await database.enqueue();
     await database.start(id);
-    await requestCancel(database.sql, id, null);
+    await requestCancel(database.sql, [id], null);
 
     expect(await database.settle({ taskId: id, attempt: 1, state: 'SUCCESS' })).toMatchObject({ state: 'SUCCESS' });
   });

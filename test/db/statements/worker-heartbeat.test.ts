@@ -76,7 +76,7 @@ test('a worker is told which of its running tasks are to end, and why', async ({
   await database.start(other, worker);
   const before = await listCancelled(database.sql, worker);
 
-  await requestCancel(database.sql, id, 'enough');
+  await requestCancel(database.sql, [id], 'enough');
 
   expect(before).toEqual([]);
   expect(await listCancelled(database.sql, worker)).toEqual([{ id, reason: 'enough', force: false }]);

@@ -7,7 +7,7 @@ import { describe, expect } from 'vitest';
 import { TaskCancelled } from '../../../src/core/errors.ts';
 import { firstIdAt, newId } from '../../../src/core/ids.ts';
 import type { TerminalState } from '../../../src/core/task-state.ts';
-import { reopenTask } from '../../../src/db/statements/end-task.ts';
+import { reopenTasks } from '../../../src/db/statements/end-task.ts';
 import { openFileStore } from '../../../src/files/drive-file-store.ts';
 import type { FileStore } from '../../../src/files/file-store.ts';
 import { archiveTaskHistory, cleanupOldFiles, pruneTaskHistory } from '../../../src/tasks/cleanup.ts';
@@ -217,7 +217,7 @@ describe('prune-task-history', () => {
 
   test('a task that runs again stays whole', async ({ workshop }) => {
     const [id] = await addEnded(workshop, 'FAILURE', 100);
-    await reopenTask(workshop.sql, id!);
+    await reopenTasks(workshop.sql, [{ id: id! }]);
 
     await workshop.run(pruneTaskHistory, {});
 
@@ -317,7 +317,7 @@ describe('archive-task-history', () => {
       { olderThanDays: 30, delete: true },
       {
         onProgress: ({ current, message }) => {
-          if (message === 'archiving' && current === 2) void reopenTask(workshop.sql, again!);
+          if (message === 'archiving' && current === 2) void reopenTasks(workshop.sql, [{ id: again! }]);
         },
       },
     );

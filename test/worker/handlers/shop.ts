@@ -99,6 +99,8 @@ async function startTask(orm: Orm): Promise<string> {
     createdAt: new Date(),
     runAt: null,
     expiresAt: null,
+    workflowId: null,
+    workflowStep: null,
   };
   await insertTasks(sql, [task]);
   await claimTasks(sql, [task.id], 'worker-1', [task.name]);

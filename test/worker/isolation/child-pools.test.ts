@@ -80,7 +80,7 @@ const test = base.extend('isolated', async ({ database }, { onCleanup }): Promis
 async function claim(database: Database, name: string, input: unknown) {
   const { id } = await database.enqueue({ name, input });
   const [claimed] = await claimTasks(database.sql, [id], 'worker-1', [name]);
-  return { id, attempt: claimed?.attempt ?? 0, name, input };
+  return { id, attempt: claimed?.attempt ?? 0, name, input, workflowId: null };
 }
 
 function startAttempt(

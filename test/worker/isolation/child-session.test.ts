@@ -39,7 +39,10 @@ const test = base.extend('session', async ({ database }, { onCleanup }): Promise
       const { id } = await database.enqueue({ name, input });
       await claimTasks(database.sql, [id], 'worker-1', [name]);
       ended = Promise.withResolvers();
-      session.receive({ type: 'run', run: { taskId: id, attempt: 1, name, input, folder: 'unused' } });
+      session.receive({
+        type: 'run',
+        run: { taskId: id, attempt: 1, name, input, workflowId: null, folder: 'unused' },
+      });
       return ended.promise;
     },
   };

@@ -112,7 +112,7 @@ test('a cancellation whose message was lost is found, for the tasks that run her
   await heartbeat.runOnce();
   const before = attempts.map(({ signal }) => signal.aborted);
 
-  await requestCancel(database.sql, wanted.id, 'enough');
+  await requestCancel(database.sql, [wanted.id], 'enough');
   await heartbeat.runOnce();
 
   expect(before).toEqual([false, false]);

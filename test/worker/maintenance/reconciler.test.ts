@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { describe, expect } from 'vitest';
 import { poolSql, type Sql, transactionSql } from '../../../src/db/sql.ts';
-import { reopenTask, revokeWaiting } from '../../../src/db/statements/end-task.ts';
+import { reopenTasks, revokeWaiting } from '../../../src/db/statements/end-task.ts';
 import { insertTasks } from '../../../src/db/statements/insert-tasks.ts';
 import { closeOrm, openOrm } from '../../../src/db/orm.ts';
 import { openRedis } from '../../../src/queue/redis.ts';
@@ -111,7 +111,7 @@ describe('a pass', () => {
 
   test('leaves alone what has ended', async ({ service, reconciling }) => {
     const [id = ''] = await storeUndispatched(service, 1);
-    await revokeWaiting(service.database.sql, id, null);
+    await revokeWaiting(service.database.sql, [id], null);
 
     await reconciling.pass();
 
@@ -120,10 +120,10 @@ describe('a pass', () => {
 
   test('finds a task that is run again', async ({ service, reconciling }) => {
     const [id = ''] = await storeUndispatched(service, 1);
-    await revokeWaiting(service.database.sql, id, null);
+    await revokeWaiting(service.database.sql, [id], null);
     await reconciling.pass();
 
-    await reopenTask(service.database.sql, id);
+    await reopenTasks(service.database.sql, [{ id }]);
     await reconciling.pass();
 
     expect(await dispatched(service)).toEqual([id]);
@@ -168,7 +168,7 @@ describe('when Redis was emptied', () => {
     await database.settle({ taskId: waiting, attempt: 1, state: 'RETRY', delayMs: 60_000 });
     await database.start(ended);
     await database.settle({ taskId: ended, attempt: 1, state: 'SUCCESS' });
-    await revokeWaiting(database.sql, revoked, null);
+    await revokeWaiting(database.sql, [revoked], null);
     await reconciling.pass();
 
     await reconciling.flush();

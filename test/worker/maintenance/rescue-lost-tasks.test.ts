@@ -59,7 +59,7 @@ describe('a task of a lost worker', () => {
 
   test('that was to be cancelled is REVOKED', async ({ service }) => {
     const id = await runningTask(service, 31);
-    await requestCancel(service.database.sql, id, 'not needed');
+    await requestCancel(service.database.sql, [id], 'not needed');
     const events = await service.listen(id);
 
     await rescueLostTasks(workerOf(service));

@@ -1,0 +1,248 @@
+import { Advance, type StepRecord } from '../core/advance-workflow.ts';
+import { resolveInput } from '../core/resolve-input.ts';
+import type { TaskError, TaskEvent } from '../core/task-event.ts';
+import { isTerminal, type TaskState } from '../core/task-state.ts';
+import type { WorkflowEvent } from '../core/workflow-event.ts';
+import type { Sql } from '../db/sql.ts';
+import {
+  lockWorkflows,
+  readOpenSteps,
+  readStepStarts,
+  readSteps,
+  recordAdvances,
+  type StepStartDetails,
+} from '../db/statements/advance-workflows.ts';
+import { reopenTasks, type RevokedTask, revokeWaiting, type StepEnd } from '../db/statements/end-task.ts';
+import type { DispatchableTask } from '../db/statements/find-undispatched.ts';
+import { insertTasks, type NewTask } from '../db/statements/insert-tasks.ts';
+import type { TaskCatalog } from '../tasks/catalog.ts';
+import { dispatchable, payloadProblems } from './enqueue-task.ts';
+import { stepTask } from './step-task.ts';
+
+/** What there is to say and to do after a transaction in which workflows went on; plain JSON. */
+export interface WorkflowNews {
+  /** They need a job. */
+  tasks: DispatchableTask[];
+  /** They need none any more. */
+  withdrawn: Pick<DispatchableTask, 'id' | 'run' | 'queue'>[];
+  taskEvents: TaskEvent[];
+  workflowEvents: WorkflowEvent[];
+}
+
+/** Nothing happened to any workflow. */
+export const NO_NEWS: WorkflowNews = { tasks: [], withdrawn: [], taskEvents: [], workflowEvents: [] };
+
+/** A task that came to another state. */
+export interface StepEnding extends StepEnd {
+  state: TaskState;
+  error: TaskError | null;
+}
+
+/** Tasks of one transaction that came to an end, and what followed from it. */
+export interface Ended<T> {
+  ended: T[];
+  news: WorkflowNews;
+}
+
+/**
+ * Ends tasks that are steps of the given workflows, in a transaction of the caller's, and lets these workflows go on in the
+ * same one: the ends, what becomes READY by them with its tasks, and the events are there together or not at all.
+ * {@link WorkflowNews} is to be announced after the commit.
+ */
+export async function endSteps<T extends StepEnding>(
+  catalog: TaskCatalog,
+  sql: Sql,
+  workflowIds: readonly (string | null)[],
+  end: () => Promise<T[]>,
+): Promise<Ended<T>> {
+  const ids = [...new Set(workflowIds)].filter((id) => id !== null);
+  const locked = ids.length === 0 ? [] : await lockWorkflows(sql, ids);
+  const ended = await end();
+  const advances = locked.map((workflow) => new Advance(workflow, workflow.now));
+  const news = await new Advancing(catalog, sql, advances).run(ended);
+  return { ended, news };
+}
+
+/** Workflows that go on together in one transaction, which holds their locks. */
+export class Advancing {
+  readonly #catalog: TaskCatalog;
+  readonly #sql: Sql;
+  readonly #advances: readonly Advance[];
+  readonly #byId: ReadonlyMap<string, Advance>;
+  readonly #news: WorkflowNews = { tasks: [], withdrawn: [], taskEvents: [], workflowEvents: [] };
+
+  constructor(catalog: TaskCatalog, sql: Sql, advances: readonly Advance[]) {
+    this.#catalog = catalog;
+    this.#sql = sql;
+    this.#advances = advances;
+    this.#byId = new Map(advances.map((advance) => [advance.workflow.id, advance]));
+  }
+
+  /** Takes in the ends of tasks, follows what they lead to, and writes it. */
+  async run(endings: readonly StepEnding[]): Promise<WorkflowNews> {
+    if (this.#advances.length === 0) return this.#news;
+    await this.#end(endings);
+    await this.goOn();
+    return this.write();
+  }
+
+  /** Starts and skips steps until nothing follows any more; with a failure or a cancelling, revokes what has not started. */
+  async goOn(): Promise<void> {
+    for (;;) {
+      await this.#loadDependants();
+      const starting = this.#advances.flatMap((advance) => advance.settleDependants());
+      if (starting.length > 0) await this.start(starting);
+      else if (this.#advances.every(({ wanted }) => wanted.length === 0)) break;
+    }
+    await this.#close();
+    for (const advance of this.#advances) advance.finish();
+  }
+
+  /** Enqueues the tasks of steps; one whose payload can't be put together fails. */
+  async start(starting: readonly StepRecord[]): Promise<void> {
+    const details = await readStepStarts(this.#sql, starting);
+    const detailsOf = new Map(details.map((ofStep) => [placeOf(ofStep), ofStep]));
+    const tasks = new Map<StepRecord, NewTask>();
+    for (const step of starting) {
+      const given = detailsOf.get(placeOf(step));
+      if (!given) throw new Error(`expected the step ${step.key} of workflow ${step.workflowId} in Postgres, got none`);
+      const prepared = this.#prepare(step, given);
+      if ('code' in prepared) this.#of(step).end(step.position, 'FAILURE', null, prepared);
+      else tasks.set(step, prepared);
+    }
+    for (const step of tasks.keys()) if (this.#of(step).closing) tasks.delete(step);
+    await this.#reopen(tasks);
+    await this.#insert(tasks);
+  }
+
+  async write(): Promise<WorkflowNews> {
+    const changed = this.#advances.filter(({ events, changedSteps }) => events.length > 0 || changedSteps.length > 0);
+    if (changed.length > 0) await recordAdvances(this.#sql, changed);
+    const withdrawn = new Set(this.#news.withdrawn.map(({ id }) => id));
+    const tasks = this.#news.tasks.filter(({ id }) => !withdrawn.has(id));
+    return { ...this.#news, tasks, workflowEvents: changed.flatMap(({ events }) => events) };
+  }
+
+  async #end(endings: readonly StepEnding[]): Promise<void> {
+    const ends = endings.filter(({ workflowId, state }) => workflowId !== null && isTerminal(state));
+    if (ends.length === 0) return;
+    const places = ends.map(({ workflowId, workflowStep }) => ({
+      workflowId: workflowId ?? '',
+      position: workflowStep ?? 0,
+    }));
+    this.#load(await readSteps(this.#sql, places));
+    for (const { id: taskId, sequence: taskSequence, workflowId, workflowStep, state, error } of ends) {
+      if (!isTerminal(state)) continue;
+      this.#byId.get(workflowId ?? '')?.end(workflowStep ?? 0, state, { taskId, taskSequence }, error);
+    }
+  }
+
+  async #loadDependants(): Promise<void> {
+    const places = this.#advances.flatMap(({ workflow, wanted }) =>
+      wanted.map((position) => ({ workflowId: workflow.id, position })),
+    );
+    if (places.length > 0) this.#load(await readSteps(this.#sql, places));
+  }
+
+  #load(steps: readonly StepRecord[]): void {
+    for (const step of steps) this.#of(step).load([step]);
+  }
+
+  #of({ workflowId }: Pick<StepRecord, 'workflowId'>): Advance {
+    const advance = this.#byId.get(workflowId);
+    if (!advance) throw new Error(`expected workflow ${workflowId} to be locked, but it is not`);
+    return advance;
+  }
+
+  /** A contract that only newer workers have is checked by the one that runs the task. */
+  #prepare(step: StepRecord, { payload, inputFrom, options, results }: StepStartDetails): NewTask | TaskError {
+    const resolved = resolveInput(payload, inputFrom, new Map(Object.entries(results)));
+    if (resolved.problem !== undefined) return payloadError(resolved.problem);
+    const contract = this.#catalog.find(step.task);
+    const problems = contract ? payloadProblems(contract, resolved.payload) : [];
+    if (problems.length > 0) {
+      return payloadError(
+        problems.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message)).join('; '),
+      );
+    }
+    return stepTask(step, { payload: resolved.payload, options }, this.#of(step).workflow.owner);
+  }
+
+  /** A step that is run again keeps its task, with what that has done in steps of its own, unless its input is another one. */
+  async #reopen(tasks: Map<StepRecord, NewTask>): Promise<void> {
+    const again = new Map([...tasks.keys()].flatMap((step) => (step.taskId === null ? [] : [[step.taskId, step]])));
+    if (again.size === 0) return;
+    const reopened = await reopenTasks(
+      this.#sql,
+      [...again].map(([id, step]) => ({ id, input: tasks.get(step)?.input })),
+    );
+    for (const task of reopened) {
+      const step = again.get(task.id);
+      if (!step) continue;
+      tasks.delete(step);
+      const { id: taskId, sequence, attempt, at } = task;
+      this.#of(step).ready(step.position, { taskId, taskSequence: sequence });
+      this.#news.taskEvents.push({ taskId, sequence, type: 'ENQUEUED', at, state: 'PENDING', attempt });
+      this.#news.tasks.push({ ...task, delayMs: 0 });
+    }
+  }
+
+  async #insert(tasks: ReadonlyMap<StepRecord, NewTask>): Promise<void> {
+    if (tasks.size === 0) return;
+    const created = [...tasks.values()];
+    await insertTasks(this.#sql, created);
+    for (const [step, { id: taskId }] of tasks) this.#of(step).ready(step.position, { taskId, taskSequence: 1 });
+    this.#news.tasks.push(...dispatchable(created));
+  }
+
+  async #close(): Promise<void> {
+    const closing = this.#advances.filter((advance) => advance.closing && advance.workflow.openSteps > 0);
+    if (closing.length === 0) return;
+    const open = await readOpenSteps(
+      this.#sql,
+      closing.map(({ workflow }) => workflow.id),
+    );
+    this.#load(open);
+    for (const advance of closing) {
+      const steps = open
+        .filter(({ workflowId }) => workflowId === advance.workflow.id)
+        .map(({ position }) => advance.step(position));
+      await this.#revokeUnstarted(advance, steps);
+    }
+  }
+
+  /** What runs goes on to its end. */
+  async #revokeUnstarted(advance: Advance, steps: readonly StepRecord[]): Promise<void> {
+    const reason = whyRevoked(advance);
+    const error = { code: 'CANCELLED', message: reason, retryable: false };
+    for (const { position, state } of steps) if (state === 'BLOCKED') advance.end(position, 'REVOKED', null, error);
+    const taskIds = steps
+      .filter(({ state }) => state === 'READY' || state === 'RUNNING')
+      .map(({ taskId }) => taskId ?? '');
+    const revoked = taskIds.length === 0 ? [] : await revokeWaiting(this.#sql, taskIds, reason);
+    for (const task of revoked) {
+      const { id: taskId, sequence: taskSequence, workflowStep } = task;
+      advance.end(workflowStep ?? 0, 'REVOKED', { taskId, taskSequence }, task.error);
+      this.#news.taskEvents.push(revokedEvent(task));
+      this.#news.withdrawn.push(task);
+    }
+  }
+}
+
+function whyRevoked({ workflow: { cancelled, cancelReason, error } }: Advance): string {
+  if (cancelled) return cancelReason ?? 'The workflow was cancelled';
+  return `The workflow failed: ${error?.message}`;
+}
+
+/** The event that the end of a task is which did not run. */
+export function revokedEvent({ id: taskId, sequence, at, attempt, error, reason }: RevokedTask): TaskEvent {
+  return { taskId, sequence, type: 'REVOKED', at, state: 'REVOKED', attempt, error, message: reason };
+}
+
+function placeOf({ workflowId, position }: { workflowId: string; position: number }): string {
+  return `${workflowId}/${position}`;
+}
+
+function payloadError(message: string): TaskError {
+  return { code: 'PAYLOAD_INVALID', message, retryable: false };
+}
