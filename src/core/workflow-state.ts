@@ -70,6 +70,7 @@ export interface Join extends Record<Settled, number> {
 export function decideJoin(step: Join): 'start' | 'skip' | 'wait' {
   const { join, joinCount, dependencies, succeeded, forgiven, missing } = step;
   const open = dependencies - succeeded - forgiven - missing;
+  if (dependencies === 0) return 'start';
   switch (join) {
     case 'ALL':
       if (missing > 0) return 'skip';

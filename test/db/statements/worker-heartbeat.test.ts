@@ -39,7 +39,7 @@ describe('an attempt is lost', () => {
   test('when its worker has been silent for too long', async ({ database }) => {
     const { id, worker } = await runningTask(database, 31);
 
-    expect(await lostOf(database, id)).toEqual([{ taskId: id, attempt: 1, worker, losses: 0 }]);
+    expect(await lostOf(database, id)).toEqual([{ taskId: id, attempt: 1, worker, losses: 0, workflowId: null }]);
   });
 
   test('when nobody knows its worker any more', async ({ database }) => {
