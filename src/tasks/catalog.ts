@@ -1,6 +1,6 @@
 import type { TaskContract } from '../core/define-task.ts';
 import { archiveTaskHistory, cleanupOldFiles, pruneTaskHistory } from './cleanup.ts';
-import { block, countdown, failTimes, noop } from './diagnostics.ts';
+import { block, countdown, failTimes, noop, sum } from './diagnostics.ts';
 import { sendNewsletter, sendNotification, sendWelcomeEmail } from './email.ts';
 import { convertDocument, importUsers, processFile, processLargeFile, resizeImage } from './file.ts';
 import { processOrder, processPayment } from './order.ts';
@@ -29,6 +29,7 @@ export const catalog = [
   sendNewsletter,
   sendNotification,
   sendWelcomeEmail,
+  sum,
   syncExchangeRates,
   updateUserStats,
 ] as const satisfies readonly TaskContract[];

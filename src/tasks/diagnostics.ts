@@ -39,6 +39,17 @@ export const failTimes = defineTask({
   diagnostic: true,
 });
 
+export const sum = defineTask({
+  name: 'sum',
+  description: 'Adds numbers up: for trying workflows, where one task takes the results of others.',
+  queue: 'diagnostics',
+  input: z.object({
+    values: z.array(z.number()).max(10_000).describe('The numbers, at most 10,000.'),
+  }),
+  output: z.object({ total: z.number().describe('Their sum; 0 for none.') }),
+  diagnostic: true,
+});
+
 export const block = defineTask({
   name: 'block',
   description: 'Keeps a processor busy and answers nothing meanwhile, in a child of the worker.',

@@ -21,6 +21,11 @@ export const failTimes: TaskHandler<typeof contracts.failTimes> = async ({ times
   throw new TaskwireError(code ?? 'DIAGNOSTIC_FAILURE', `attempt ${attempt} fails, as the first ${times} are meant to`);
 };
 
+/** Adds up from the first to the last. A sum beyond what a number holds fails for good, as RESULT_INVALID. */
+export const sum: TaskHandler<typeof contracts.sum> = async ({ values }) => ({
+  total: values.reduce((total, value) => total + value, 0),
+});
+
 /** Blocks the event loop: no signal reaches it, and only the end of its process ends it early. */
 export const block: TaskHandler<typeof contracts.block> = async ({ ms }) => {
   const end = performance.now() + ms;

@@ -2,7 +2,7 @@ import type { HandlerRegistry } from '../task-handler.ts';
 import { archiveTaskHistory } from './archive.ts';
 import { cleanupOldFiles, pruneTaskHistory } from './cleanup.ts';
 import { convertDocument } from './convert-document.ts';
-import { block, countdown, failTimes, noop } from './diagnostics.ts';
+import { block, countdown, failTimes, noop, sum } from './diagnostics.ts';
 import { sendNotification, sendWelcomeEmail } from './email.ts';
 import { processLargeFile } from './file.ts';
 import { importUsers } from './import-users.ts';
@@ -36,6 +36,7 @@ export const handlers: HandlerRegistry = {
   'send-newsletter': sendNewsletter,
   'send-notification': sendNotification,
   'send-welcome-email': sendWelcomeEmail,
+  sum,
   'sync-exchange-rates': syncExchangeRates,
   'update-user-stats': updateUserStats,
 };

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { TaskCancelled } from '../../../src/core/errors.ts';
+import { sum } from '../../../src/tasks/diagnostics.ts';
 import { countdown, failTimes, noop } from '../../../worker/handlers/diagnostics.ts';
+import { runTask } from '../../../worker/testing.ts';
 import { openContext } from './task-context.ts';
 
 test('noop does nothing', async () => {
@@ -59,4 +61,19 @@ test('fail-times fails with the code that is asked for', async () => {
   const running = failTimes({ times: 1, code: 'OUT_OF_COFFEE' }, openContext());
 
   await expect(running).rejects.toMatchObject({ code: 'OUT_OF_COFFEE' });
+});
+
+test.for([
+  [[], 0],
+  [[1, 2.5, -4], -0.5],
+  [Array<number>(10_000).fill(1), 10_000],
+] as const)('sum adds numbers up', async ([values, total]) => {
+  expect((await runTask(sum, { values: [...values] })).result).toEqual({ total });
+});
+
+test('sum takes at most 10,000 numbers, and none that JSON has no words for', async () => {
+  for (const values of [Array<number>(10_001).fill(1), [Number.NaN], [Number.POSITIVE_INFINITY]]) {
+    await expect(runTask(sum, { values })).rejects.toMatchObject({ code: 'PAYLOAD_INVALID' });
+  }
+  await expect(runTask(sum, { values: [1e308, 1e308] })).rejects.toMatchObject({ code: 'RESULT_INVALID' });
 });
