@@ -1,5 +1,6 @@
 import type { TaskContract } from '../core/define-task.ts';
 import { archiveTaskHistory, cleanupOldFiles, pruneTaskHistory } from './cleanup.ts';
+import { analyzeData, preprocessData } from './data.ts';
 import { block, countdown, failTimes, noop, sum } from './diagnostics.ts';
 import { sendNewsletter, sendNotification, sendWelcomeEmail } from './email.ts';
 import { convertDocument, importUsers, processFile, processLargeFile, resizeImage } from './file.ts';
@@ -10,6 +11,7 @@ import { createUserProfile, updateUserStats } from './user.ts';
 
 /** Every task contract. The mutations, the GraphQL types and the handlers' registry follow from this list. */
 export const catalog = [
+  analyzeData,
   archiveTaskHistory,
   block,
   cleanupOldFiles,
@@ -20,6 +22,7 @@ export const catalog = [
   generateReport,
   importUsers,
   noop,
+  preprocessData,
   processFile,
   processLargeFile,
   processOrder,

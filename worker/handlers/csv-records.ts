@@ -26,13 +26,17 @@ const OPTIONS: Options = { record_delimiter: '\n', relax_column_count: true, tri
 
 /**
  * Reads the records of a CSV file in UTF-8, with or without a byte order mark, whose lines end with LF or CRLF, in batches
- * of `size` and bounded memory. Empty lines are left out. The batches depend on the content only.
+ * of `size` and bounded memory. Empty lines are left out, and counted in `skipped`. The batches depend on the content only.
  *
  * A quote that is not closed costs its own line and no other: what follows is read again as if that line were not there.
  * (A parser of the whole stream would take the rest of the file for one field.)
  */
-export async function* readCsv(content: Readable, size: number): AsyncGenerator<CsvBatch> {
-  const splitter = new RecordSplitter();
+export async function* readCsv(
+  content: Readable,
+  size: number,
+  skipped: { emptyLines: number } = { emptyLines: 0 },
+): AsyncGenerator<CsvBatch> {
+  const splitter = new RecordSplitter(skipped);
   const decoder = new StringDecoder('utf8');
   let bytes = 0;
   for await (const chunk of content as AsyncIterable<Buffer>) {
@@ -44,6 +48,11 @@ export async function* readCsv(content: Readable, size: number): AsyncGenerator<
   for (const records of splitter.takeBatches(size)) yield { records, bytes };
   const rest = splitter.takeRest();
   if (rest.length > 0) yield { records: rest, bytes };
+}
+
+/** Whether fields are whole text: a NUL, or U+FFFD in place of bytes that are no UTF-8, says that the file is something else. */
+export function isText(fields: readonly string[]): boolean {
+  return fields.every((field) => !field.includes('\u0000') && !field.includes('\u{fffd}'));
 }
 
 /** The fields of each record, trimmed; null where the quotes are wrong. */
@@ -72,6 +81,7 @@ interface Line {
 
 /** Makes records of text that comes in pieces. */
 class RecordSplitter {
+  readonly #skipped: { emptyLines: number };
   #records: CsvRecord[] = [];
   #lines = 0;
   /** What has come of a line whose end has not. */
@@ -79,6 +89,10 @@ class RecordSplitter {
   #isTailTooLong = false;
   /** The lines of a record whose quotes are still open. */
   #open: Line[] = [];
+
+  constructor(skipped: { emptyLines: number }) {
+    this.#skipped = skipped;
+  }
 
   add(text: string): void {
     const parts = text.split('\n');
@@ -130,7 +144,8 @@ class RecordSplitter {
     const isBalanced = !hasOpenQuote(line.text);
     if (this.#open.length === 0) {
       if (!isBalanced) this.#open.push(line);
-      else if (line.text.trim() !== '') this.#records.push({ line: line.number, text: line.text });
+      else if (line.text.trim() === '') this.#skipped.emptyLines += 1;
+      else this.#records.push({ line: line.number, text: line.text });
       return;
     }
     this.#open.push(line);

@@ -7,7 +7,7 @@ import { type ImportedUser, upsertUsers } from '../../src/db/statements/upsert-u
 import { readStoredFile } from '../../src/operations/read-file.ts';
 import type { importUsers as contract } from '../../src/tasks/file.ts';
 import type { TaskContext, TaskHandler } from '../task-handler.ts';
-import { type CsvRecord, parseRecords, readCsv } from './csv-records.ts';
+import { type CsvRecord, isText, parseRecords, readCsv } from './csv-records.ts';
 import { untilAborted } from './source-file.ts';
 
 /** Records of a step. With another number, a task that is under way does again what it has done. */
@@ -86,7 +86,7 @@ function checkRecords(records: readonly CsvRecord[]): { users: ImportedUser[]; e
 function checkFields(fields: readonly string[] | null): ImportedUser | string {
   if (!fields) return 'expected quotes around whole fields only';
   if (fields.length !== HEADER.length) return `expected ${HEADER.length} fields, got: ${fields.length}`;
-  if (fields.some((field) => field.includes('\u0000') || field.includes('\u{fffd}'))) return 'expected UTF-8 text';
+  if (!isText(fields)) return 'expected UTF-8 text';
   const { success, data, error } = fieldsOfUser.safeParse(fields);
   return success
     ? { email: data[0], name: data[1] }

@@ -1,4 +1,5 @@
 import type { HandlerRegistry } from '../task-handler.ts';
+import { analyzeData } from './analyze-data.ts';
 import { archiveTaskHistory } from './archive.ts';
 import { cleanupOldFiles, pruneTaskHistory } from './cleanup.ts';
 import { convertDocument } from './convert-document.ts';
@@ -8,6 +9,7 @@ import { processLargeFile } from './file.ts';
 import { importUsers } from './import-users.ts';
 import { processOrder } from './order.ts';
 import { processPayment } from './payment.ts';
+import { preprocessData } from './preprocess-data.ts';
 import { processFile } from './process-file.ts';
 import { generateReport } from './report.ts';
 import { resizeImage } from './resize-image.ts';
@@ -17,6 +19,7 @@ import { createUserProfile, updateUserStats } from './user.ts';
 
 /** The handler of every task of the catalogue, by the task's name. A task without one does not compile. */
 export const handlers: HandlerRegistry = {
+  'analyze-data': analyzeData,
   'archive-task-history': archiveTaskHistory,
   block,
   'cleanup-old-files': cleanupOldFiles,
@@ -27,6 +30,7 @@ export const handlers: HandlerRegistry = {
   'generate-report': generateReport,
   'import-users': importUsers,
   noop,
+  'preprocess-data': preprocessData,
   'process-file': processFile,
   'process-large-file': processLargeFile,
   'process-order': processOrder,

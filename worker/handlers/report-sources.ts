@@ -19,11 +19,13 @@ export interface Bar {
   value: number;
 }
 
-/** What a report is made of, read from Postgres page by page, so that it may be of any length. */
+/** What a report is made of, read page by page, so that it may be of any length. */
 export interface ReportSource {
   title: string;
   columns: readonly string[];
-  /** Of what is read, for progress: users or tasks. */
+  /** What so many rows of it are, e.g. "2 users". */
+  contents(rows: number): string;
+  /** Of what is read, for progress: users, tasks or columns. */
   count(): Promise<number>;
   /** The rows of each page, with how much has been read by then. The last page holds what was kept back until the end. */
   pages(mayGoOn: () => boolean): AsyncGenerator<{ rows: Cell[][]; read: number }>;
@@ -42,6 +44,7 @@ export function userActivity(sql: Sql, period: Period): ReportSource {
     title: 'User activity',
     columns: ['id', 'name', 'email', 'logins', 'last active at', 'created at'],
     chartTitle: 'Users with most logins',
+    contents: (rows) => counted(rows, 'user'),
     count: () => countActiveUsers(sql, period),
     bars: () => most,
     async *pages(mayGoOn) {
@@ -62,6 +65,11 @@ export function userActivity(sql: Sql, period: Period): ReportSource {
   };
 }
 
+/** E.g. "1 row", "2 rows". */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 function rowOfUser({ id, name, email, loginCount, lastActivityAt, createdAt }: ReportedUser): Cell[] {
   return [id, name, email, loginCount, lastActivityAt, createdAt];
 }
@@ -75,6 +83,7 @@ export function taskThroughput(sql: Sql, { from, to }: Period): ReportSource {
     title: 'Task throughput',
     columns: ['day', 'task', 'enqueued', 'succeeded', 'failed', 'revoked', 'open', 'mean duration in ms'],
     chartTitle: 'Tasks enqueued by day',
+    contents: (rows) => counted(rows, 'row'),
     count: () => countTasks(sql, first, end),
     bars: () => days,
     async *pages(mayGoOn) {

@@ -6,6 +6,8 @@ import { poolSql } from '../../src/db/sql.ts';
 import { storeFile } from '../../src/operations/store-file.ts';
 import type { generateReport as contract } from '../../src/tasks/report.ts';
 import type { TaskContext, TaskHandler } from '../task-handler.ts';
+import { readAnalysis } from './analysis-file.ts';
+import { dataAnalysis } from './report-data-analysis.ts';
 import { csvLine } from './report-csv.ts';
 import { ReportPdf } from './report-pdf.ts';
 import { type Cell, type ReportSource, taskThroughput, userActivity } from './report-sources.ts';
@@ -14,13 +16,14 @@ const CONTENT_TYPES = { csv: 'text/csv;charset=utf-8', pdf: 'application/pdf' } 
 
 /**
  * Writes a report into the file store while it reads, in bounded memory. At the soft time limit it ends with what it has
- * by then, and says so in the file and in the result; every other reason of the signal is thrown.
+ * by then, and says so in the file and in the result; every other reason of the signal is thrown. That of a data analysis
+ * fails for good as {@link readAnalysis} does.
  *
  * The file's row, and the step that says that it is written, are one transaction: an attempt after that gives the same file.
  */
 export const generateReport: TaskHandler<typeof contract> = async (payload, context) => {
   const { resources, step } = context;
-  const source = openSource(payload, context);
+  const source = await openSource(payload, context);
   const run: ReportRun = { rows: 0, note: undefined };
   const { kind, format } = payload;
   const file = {
@@ -33,7 +36,7 @@ export const generateReport: TaskHandler<typeof contract> = async (payload, cont
   const { id, result } = await storeFile(resources.files, file, (data) =>
     step('stored', (em) => {
       em.create(StoredFile, { ...data, createdAt: new Date() });
-      return { id: data.id, result: resultOf(data.id, run) };
+      return { id: data.id, result: resultOf(data.id, describe(source, format, run), run) };
     }),
   );
   return { ...result, fileId: id };
@@ -46,14 +49,23 @@ interface ReportRun {
   note: string | undefined;
 }
 
-function openSource({ kind, from, to }: Payload<typeof contract>, { resources }: TaskContext): ReportSource {
+async function openSource(
+  { kind, from, to, analysisId = '' }: Payload<typeof contract>,
+  { resources }: TaskContext,
+): Promise<ReportSource> {
+  if (kind === 'data-analysis') return dataAnalysis(await readAnalysis(resources, analysisId));
   const sql = poolSql(resources.orm);
   const period = { from: from === undefined ? null : new Date(from), to: to === undefined ? null : new Date(to) };
   return kind === 'user-activity' ? userActivity(sql, period) : taskThroughput(sql, period);
 }
 
-function resultOf(fileId: string, { rows, note }: ReportRun): Result<typeof contract> {
-  return { fileId, rows, partial: note !== undefined, ...(note === undefined ? {} : { note }) };
+function resultOf(fileId: string, summary: string, { rows, note }: ReportRun): Result<typeof contract> {
+  return { fileId, rows, partial: note !== undefined, ...(note === undefined ? {} : { note }), summary };
+}
+
+function describe({ title, contents }: ReportSource, format: string, { rows, note }: ReportRun): string {
+  const sentence = `The report "${title}" is ready as ${format.toUpperCase()}: ${contents(rows)}.`;
+  return note === undefined ? sentence : `${sentence} ${note}`;
 }
 
 async function* writeCsv(source: ReportSource, run: ReportRun, context: TaskContext): AsyncGenerator<Buffer> {

@@ -54,14 +54,23 @@ export interface Outcome {
  * Stores what a task has made as a new file, once: its row and the step that says so are one transaction, and an attempt
  * after that gets the same file.
  */
-export async function storeOutcome(context: TaskContext, outcome: Outcome): Promise<StoredFileData> {
+export function storeOutcome(context: TaskContext, outcome: Outcome): Promise<StoredFileData> {
+  return storeOutcomeWith(context, outcome, (data) => data);
+}
+
+/** As {@link storeOutcome}; answers what `describe` makes of the stored file, which a later attempt gets too. */
+export async function storeOutcomeWith<Kept extends { id: string }>(
+  context: TaskContext,
+  outcome: Outcome,
+  describe: (data: StoredFileData) => Kept,
+): Promise<Kept> {
   const { resources, signal, step } = context;
   const { sourceName, extension, contentType, content } = outcome;
   const file = { name: nameOf(sourceName, extension), contentType, content: addAbortSignal(signal, content) };
   const keep = (data: StoredFileData) =>
     step('stored', (em) => {
       em.create(StoredFile, { ...data, createdAt: new Date() });
-      return data;
+      return describe(data);
     });
   return untilAborted(signal, storeFile(resources.files, file, keep));
 }

@@ -1,8 +1,9 @@
 import { inflateSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
 import { describe, expect } from 'vitest';
-import { SoftTimeLimitExceeded, TaskCancelled } from '../../../src/core/errors.ts';
-import { firstIdAt } from '../../../src/core/ids.ts';
+import { FailPermanently, SoftTimeLimitExceeded, TaskCancelled } from '../../../src/core/errors.ts';
+import { firstIdAt, newId } from '../../../src/core/ids.ts';
+import { analyzeData } from '../../../src/tasks/data.ts';
 import { generateReport } from '../../../src/tasks/report.ts';
 import { csvLine } from '../../../worker/handlers/report-csv.ts';
 import { test, type Workshop } from '../../support/handler-context.ts';
@@ -82,7 +83,12 @@ test('every user is a row of user-activity, with progress in users', async ({ wo
 
   const { row } = await workshop.read(result.fileId);
   const table = await readTable(workshop, result.fileId);
-  expect(result).toEqual({ fileId: expect.any(String), rows: 2501, partial: false });
+  expect(result).toEqual({
+    fileId: expect.any(String),
+    rows: 2501,
+    partial: false,
+    summary: 'The report "User activity" is ready as CSV: 2501 users.',
+  });
   expect(row).toMatchObject({ name: 'user-activity.csv', contentType: 'text/csv;charset=utf-8' });
   expect(table).toHaveLength(2501);
   expect(table[0]).toEqual({
@@ -155,6 +161,92 @@ test('a PDF has the table over several pages and a chart', async ({ workshop }) 
   expect(pages.at(-1)?.rectangles).toBe(31);
 });
 
+async function analyze(workshop: Workshop, lines: readonly string[], name = 'sales.csv'): Promise<string> {
+  const dataId = await workshop.upload(lines.join('\n'), name, 'text/csv');
+  return (await workshop.run(analyzeData, { dataId })).result.analysisId;
+}
+
+test('data-analysis has a row for each column of a CSV', async ({ workshop }) => {
+  const lines = ['day,=shop,amount', '2026-03-01,"A, B",1', ',C,2', '2026-03-03,"A, B",2'];
+  const analysisId = await analyze(workshop, lines);
+
+  const { result, reports } = await workshop.run(generateReport, { kind: 'data-analysis', format: 'csv', analysisId });
+
+  const { row, content } = await workshop.read(result.fileId);
+  expect(result).toEqual({
+    fileId: expect.any(String),
+    rows: 3,
+    partial: false,
+    summary: 'The report "Analysis of sales.csv" is ready as CSV: 3 rows in 3 columns.',
+  });
+  expect(row).toMatchObject({ name: 'data-analysis.csv', contentType: 'text/csv;charset=utf-8' });
+  expect(content.toString()).toBe(
+    [
+      'column,type,values,missing,least,greatest,mean,deviation,distinct,commonest',
+      'day,date,2,1,2026-03-01,2026-03-03,,,,',
+      `'=shop,text,3,0,,,,,2,"A, B (2), C (1)"`,
+      'amount,number,3,0,1,2,1.66667,0.57735,,',
+      '',
+    ].join('\r\n'),
+  );
+  expect(reports.at(-1)).toMatchObject({ current: 3, total: 3 });
+});
+
+test('data-analysis as a PDF has a chart of what the columns hold', async ({ workshop }) => {
+  const analysisId = await analyze(workshop, ['day,amount', '2026-03-01,7', ',8'], 'Größe 山.csv');
+
+  const { result } = await workshop.run(generateReport, { kind: 'data-analysis', format: 'pdf', analysisId });
+
+  const [page, ...more] = readPdf((await workshop.read(result.fileId)).content);
+  expect(more).toEqual([]);
+  expect(page?.texts).toEqual(
+    expect.arrayContaining(['Analysis of Größe ?.csv', 'column', 'amount', '7.5', 'Values that are there, by column']),
+  );
+  expect(page?.rectangles).toBe(3); // the header of the table and a bar for each column
+  expect(result.summary).toBe('The report "Analysis of Größe 山.csv" is ready as PDF: 2 rows in 2 columns.');
+});
+
+test('data-analysis of what is no analysis fails for good', async ({ workshop }) => {
+  const others = ['{"source": "a", "rows": 1}', 'not JSON', `"${'x'.repeat(2 ** 20)}"`];
+  for (const other of others) {
+    const analysisId = await workshop.upload(other, 'other.json');
+
+    const { error } = await workshop.run(generateReport, { kind: 'data-analysis', format: 'csv', analysisId });
+
+    expect(error).toBeInstanceOf(FailPermanently);
+    expect(error).toMatchObject({
+      code: 'NOT_AN_ANALYSIS',
+      message: 'expected the file that analyze-data has made, got another: "other.json"',
+    });
+  }
+  const missing = await workshop.run(generateReport, { kind: 'data-analysis', format: 'csv', analysisId: newId() });
+  expect(missing.error).toMatchObject({ code: 'FILE_NOT_FOUND' });
+  expect(await workshop.countFiles()).toEqual({ rows: 3, stored: 3, temporary: 0 });
+});
+
+test.for([
+  [{ kind: 'data-analysis' }, 'analysisId', 'expected the id of an analysis, as the kind is data-analysis'],
+  [
+    { kind: 'user-activity', analysisId: newId() },
+    'analysisId',
+    'expected no id of an analysis, as the kind is not data-analysis',
+  ],
+  [
+    { kind: 'data-analysis', analysisId: newId(), from: PERIOD.from },
+    'from',
+    'expected no period, as the kind is data-analysis',
+  ],
+  [
+    { kind: 'data-analysis', analysisId: newId(), to: PERIOD.to },
+    'to',
+    'expected no period, as the kind is data-analysis',
+  ],
+] as const)('%j is refused', ([payload, field, message]) => {
+  const parsed = generateReport.input.safeParse({ format: 'csv', ...payload });
+
+  expect(parsed.error?.issues).toMatchObject([{ path: [field], message }]);
+});
+
 test('a report of nothing has its header only', async ({ workshop }) => {
   const csv = await workshop.run(generateReport, { kind: 'task-throughput', format: 'csv', ...PERIOD });
   const pdf = await workshop.run(generateReport, { kind: 'user-activity', format: 'pdf' });
@@ -179,7 +271,8 @@ test.for(['csv', 'pdf'] as const)(
 
     const { content } = await workshop.read(result.fileId);
     const note = 'This report is partial: it ends after 1000 rows, as its 240 s were over.';
-    expect(result).toEqual({ fileId: expect.any(String), rows: 1000, partial: true, note });
+    const summary = `The report "User activity" is ready as ${format.toUpperCase()}: 1000 users. ${note}`;
+    expect(result).toEqual({ fileId: expect.any(String), rows: 1000, partial: true, note, summary });
     if (format === 'pdf') {
       expect(readPdf(content).flatMap(({ texts }) => texts)).toEqual(expect.arrayContaining(['User 1000', note]));
     } else {
