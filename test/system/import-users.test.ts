@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { runStatement } from '../../src/dev/administer-postgres.ts';
 import { upload } from '../support/api-client.ts';
+import { peakMemoryMb } from '../support/peak-memory.ts';
 import { test } from '../support/taskwire.ts';
 
 const LINES = 1_000_000;
@@ -10,12 +10,6 @@ const KILLS_AT_PERCENT = [20, 45, 70];
 const MEMORY_MAX_MB = 400;
 
 const COUNT_USERS = 'select count(*)::int as users, count(distinct email)::int as addresses from app_user';
-
-/** The most that a process has had in memory, in MiB. */
-function peakMemoryMb(pid: number): number {
-  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kilobytes) / 1024;
-}
 
 test(
   'a large import whose workers are killed three times has each row once',
