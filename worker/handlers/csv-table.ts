@@ -53,7 +53,7 @@ export function emptyTally(): TableTally {
 }
 
 function parseHeader(record: CsvRecord | undefined): string[] {
-  if (!record) throw headerInvalid('a line with the names of the columns', '');
+  if (!record) throw headerInvalid('the names of the columns', '');
   if (!isText([record.text])) throw new FailPermanently('NOT_TEXT', 'expected a CSV of UTF-8 text, got other bytes');
   const [fields] = parseRecords([record]);
   if (record.problem !== undefined || !fields) {
@@ -62,7 +62,7 @@ function parseHeader(record: CsvRecord | undefined): string[] {
   return checkNames(fields.map(cleanCell), record.text);
 }
 
-/** All of them numbers or dates, or nothing: that is a row and no header. */
+/** A line of nothing but numbers, dates and gaps is a row and no header. */
 const NO_NAME = /^[-+.,:/\d\s]*$/;
 
 function checkNames(given: readonly string[], text: string): string[] {

@@ -102,8 +102,8 @@ test('what has no name in the header gets one, and a header may be all there is'
 });
 
 test.for([
-  ['', 'CSV_HEADER_INVALID', 'expected the first line to have a line with the names of the columns, got: ""'],
-  ['\n \n', 'CSV_HEADER_INVALID', 'expected the first line to have a line with the names of the columns, got: ""'],
+  ['', 'CSV_HEADER_INVALID', 'expected the first line to have the names of the columns, got: ""'],
+  ['\n \n', 'CSV_HEADER_INVALID', 'expected the first line to have the names of the columns, got: ""'],
   [
     '1,2026-03-01\n',
     'CSV_HEADER_INVALID',
