@@ -7,6 +7,7 @@ import { benchLists } from './lists.ts';
 import { benchMutations } from './mutations.ts';
 import { benchSockets } from './sockets.ts';
 import { benchTasks } from './tasks.ts';
+import { benchWorkflows } from './workflows.ts';
 
 /**
  * `npm run bench`: measures Taskwire beside what it is built on, in one run. It judges nothing: the exit code is 0 unless
@@ -18,6 +19,7 @@ const BENCH_PARTS: Record<Part, BenchPart> = {
   latency: benchLatency,
   sockets: benchSockets,
   lists: benchLists,
+  workflows: benchWorkflows,
 };
 
 const INTERRUPTED = 130;

@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util';
 
 /** The parts of the benchmark, in the order in which they run. */
-export const PARTS = ['tasks', 'mutations', 'latency', 'sockets', 'lists'] as const;
+export const PARTS = ['tasks', 'mutations', 'latency', 'sockets', 'lists', 'workflows'] as const;
 export type Part = (typeof PARTS)[number];
 
 /** What is measured, and how much of it. */
 export interface BenchOptions {
   parts: readonly Part[];
-  /** Of each side, in `tasks` and `mutations`; one more of each warms up and is not counted. */
+  /** Of each side, in `tasks`, `mutations` and `workflows`; one more of each warms up and is not counted. */
   rounds: number;
   /** In a round of `tasks`. */
   tasks: number;
@@ -31,7 +31,7 @@ export const USAGE = `npm run bench -- [part …] [options]
 
 Parts (all when none is named): ${PARTS.join(', ')}
 
-  --rounds N        rounds of each side in tasks and mutations (5)
+  --rounds N        rounds of each side in tasks, mutations and workflows (5)
   --tasks N         tasks in a round of tasks (10000)
   --seconds N       length of a round of mutations (5)
   --reports N       progress reports in latency (400)

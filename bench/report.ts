@@ -29,11 +29,20 @@ export function formatSummary(measures: readonly Measure[]): string {
 
 /** Rates of the rounds of both sides, as a table with their median and spread. */
 export function formatRates(rates: Record<string, readonly number[]>): string {
-  const rows = Object.entries(rates).map(([side, values]) => [
+  return formatRounds(rates, perSecond);
+}
+
+/** As {@link formatRates}, for milliseconds. */
+export function formatTimes(times: Record<string, readonly number[]>): string {
+  return formatRounds(times, milliseconds);
+}
+
+function formatRounds(sides: Record<string, readonly number[]>, format: (value: number) => string): string {
+  const rows = Object.entries(sides).map(([side, values]) => [
     side,
-    perSecond(median(values)),
-    perSecond(min(values)),
-    perSecond(max(values)),
+    format(median(values)),
+    format(min(values)),
+    format(max(values)),
     values.map((value) => wholeNumber(value)).join(' '),
   ]);
   return formatTable([['', 'median', 'lowest', 'highest', 'rounds'], ...rows]);
