@@ -34,6 +34,11 @@ export function isPostgresTimeout(error: unknown): boolean {
   return TIMEOUT_SQLSTATE.test(codeOf(error)) || (error instanceof DriverException && isPostgresTimeout(error.cause));
 }
 
+/** Whether a statement did not get a lock in time; another session holds it. */
+export function isLockTimeout(error: unknown): boolean {
+  return error instanceof Error && codeOf(error) === '55P03';
+}
+
 /**
  * Whether the rows of a batch that failed with this error deserve another try each on its own: the fault lies in the data of
  * one of them (22, 23, 54), or it is a deadlock (40P01), which takes several rows.

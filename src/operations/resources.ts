@@ -1,8 +1,6 @@
 import type { Logger } from 'pino';
-import type { Batcher } from '../core/batcher.ts';
 import type { Orm } from '../db/orm.ts';
 import type { SqlPool } from '../db/sql.ts';
-import type { NewTask } from '../db/statements/insert-tasks.ts';
 import type { EventBus } from '../events/event-bus.ts';
 import type { TaskWatcher } from '../events/task-watcher.ts';
 import type { FileStore } from '../files/file-store.ts';
@@ -10,12 +8,12 @@ import type { Dispatcher } from '../queue/dispatcher.ts';
 import type { TaskQueues } from '../queue/task-queues.ts';
 import type { TaskCatalog } from '../tasks/catalog.ts';
 import type { DownloadLinks } from './download-links.ts';
+import type { Inserts } from './open-inserts.ts';
 
 /** What enqueueing needs: the API and every worker have it. */
 export interface EnqueueResources {
   catalog: TaskCatalog;
-  /** Inserts tasks of concurrent callers together; answers whether the task is new (its idempotency key was free). */
-  inserts: Batcher<NewTask, boolean>;
+  inserts: Inserts;
   sql: SqlPool;
   dispatcher: Pick<Dispatcher, 'dispatch' | 'noteUncommitted'>;
 }

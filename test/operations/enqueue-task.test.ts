@@ -254,6 +254,65 @@ describe('an idempotency key', () => {
   });
 });
 
+describe('an idempotency key that an open transaction has taken', () => {
+  const withKey = (idempotencyKey: string): EnqueueInput => ({
+    name: 'noop',
+    payload: {},
+    options: { idempotencyKey },
+  });
+
+  test('holds up those who bring it until the commit, and nobody else', async ({ service }) => {
+    const { resources } = service;
+    await using holder = await begin(resources);
+    const held = await enqueueTask(resources, { ...withKey('held'), em: holder.em });
+
+    const blocked = upTo(5).map(() => enqueueTask(resources, withKey('held')));
+    const others = await Promise.all(
+      upTo(20).flatMap((n) => [
+        enqueueTask(resources, { name: 'noop', payload: {} }),
+        enqueueTask(resources, withKey(`free-${n}`)),
+      ]),
+    );
+    await expect.poll(() => waitingFor(service)).toEqual(['patiently']);
+    await holder.em.commit();
+
+    expect(others.filter(({ duplicate }) => duplicate)).toEqual([]);
+    expect(await Promise.all(blocked)).toEqual(
+      blocked.map(() => ({ id: held.id, created: undefined, duplicate: true })),
+    );
+  });
+
+  test('is given to one of those who bring it when that is rolled back', async ({ service }) => {
+    const { resources } = service;
+    await using holder = await begin(resources);
+    const { id: undone } = await enqueueTask(resources, { ...withKey('held'), em: holder.em });
+
+    const blocked = upTo(3).map(() => enqueueTask(resources, withKey('held')));
+    await expect.poll(() => waitingFor(service)).toEqual(['patiently']);
+    await holder.em.rollback();
+    const answers = await Promise.all(blocked);
+
+    expect(new Set(answers.map(({ id }) => id)).size).toBe(1);
+    expect(answers.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
+    expect(answers.map(({ id }) => id)).not.toContain(undone);
+  });
+
+  /** A transaction that is over at the end of the test, whatever its end. */
+  async function begin({ orm }: TestService['resources']) {
+    const em = orm.em.fork();
+    await em.begin();
+    return { em, [Symbol.asyncDispose]: async () => void (em.isInTransaction() && (await em.rollback())) };
+  }
+
+  /** How each session waits that waits for another one. */
+  async function waitingFor({ database }: TestService): Promise<string[]> {
+    const rows = await database.run<{ how: string }>(`
+      select case when query_start < now() - interval '300 ms' then 'patiently' else 'yet' end as how
+      from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
+    return rows.map(({ how }) => how);
+  }
+});
+
 test('an EntityManager without a transaction is as none', async ({ service }) => {
   const { id } = await enqueueTask(service.resources, {
     name: 'noop',

@@ -23,9 +23,9 @@ export interface NewTask {
 }
 
 /** Keys are taken in one order, so that statements which bring the same ones wait for each other and never deadlock. */
-const INSERT_TASKS = statement(`
-  with input as (
-    select * from jsonb_to_recordset($1::jsonb) as i(
+const insertTasksFrom = (source: string) => `
+  input as (
+    select i.* from ${source}jsonb_to_recordset($1::jsonb) as i(
       id uuid, name text, queue text, priority smallint, input jsonb, "maxAttempts" int, tags text[], owner text,
       "idempotencyKey" text, "createdAt" timestamptz, "runAt" timestamptz, "expiresAt" timestamptz,
       "workflowId" uuid, "workflowStep" int
@@ -44,11 +44,33 @@ const INSERT_TASKS = statement(`
   ), tagged as (
     insert into task_tag (tag, task_id) select distinct tag, id from inserted, unnest(tags) tag
   )
-  select id from inserted`);
+  select id from inserted`;
+
+const INSERT_TASKS = statement(`with ${insertTasksFrom('')}`);
+
+/** The setting holds for the statement's own transaction; the input is read after it, and all of it before the first insert. */
+const INSERT_TASKS_IMPATIENTLY = statement(`
+  with impatience as materialized (
+    select set_config('lock_timeout', $2, true)
+  ), ${insertTasksFrom('impatience, ')}`);
 
 /** Inserts tasks in one statement; answers the ids of those that are new: the others' idempotency keys were taken. */
 export async function insertTasks(sql: Sql, tasks: readonly NewTask[]): Promise<Set<string>> {
   const rows = await sql.query<{ id: string }>(INSERT_TASKS, [JSON.stringify(tasks)]);
+  return new Set(rows.map(({ id }) => id));
+}
+
+/**
+ * As {@link insertTasks}, in a transaction of its own and without waiting longer than `lockTimeoutMs` for a transaction that
+ * is about to take one of the keys: rejects with 55P03 then, and nothing is inserted.
+ */
+export async function insertTasksImpatiently(
+  sql: Sql,
+  tasks: readonly NewTask[],
+  lockTimeoutMs: number,
+): Promise<Set<string>> {
+  const values = [JSON.stringify(tasks), String(lockTimeoutMs)];
+  const rows = await sql.query<{ id: string }>(INSERT_TASKS_IMPATIENTLY, values);
   return new Set(rows.map(({ id }) => id));
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect } from 'vitest';
 import { newId } from '../../../src/core/ids.ts';
 import { transactionSql } from '../../../src/db/sql.ts';
-import { findKeyHolders, insertTasks } from '../../../src/db/statements/insert-tasks.ts';
+import { findKeyHolders, insertTasks, insertTasksImpatiently } from '../../../src/db/statements/insert-tasks.ts';
+import { isLockTimeout } from '../../../src/db/unavailable.ts';
 import { newTask, test, untilWaiting, upTo } from '../database.ts';
 
 test('a new task is stored as it was given, PENDING, with its first event', async ({ database }) => {
@@ -116,6 +117,20 @@ describe('an idempotency key', () => {
     await em.rollback();
 
     expect(await inserting).toEqual(new Set([second.id]));
+  });
+
+  test('is waited for only so long by who is impatient, and nothing is inserted then', async ({ database }) => {
+    const em = database.orm.em.fork();
+    await em.begin();
+    await insertTasks(transactionSql(em), [newTask({ idempotencyKey: 'waited for' })]);
+    const tasks = ['a free one', 'waited for'].map((idempotencyKey) => newTask({ idempotencyKey }));
+
+    await expect(insertTasksImpatiently(database.sql, tasks, 1)).rejects.toSatisfy(isLockTimeout);
+    const meanwhile = await findKeyHolders(database.sql, tasks);
+    await em.rollback();
+
+    expect(meanwhile).toEqual([]);
+    expect((await insertTasksImpatiently(database.sql, tasks, 1)).size).toBe(2);
   });
 
   test('is met by statements that bring the same keys in another order, and none of them fails', async ({
