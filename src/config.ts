@@ -56,7 +56,7 @@ const variables = z.object({
     ),
   MAX_UPLOAD_BYTES: integer(1, MAX_UPLOAD_BYTES_LIMIT)
     .default(1024 ** 3)
-    .describe('Largest file that uploadFile takes, in bytes.'),
+    .describe('Largest file that uploadFile takes, in bytes; at most 2147483647.'),
   SIGNING_SECRET: z
     .string()
     .min(SIGNING_SECRET_MIN, `expected at least ${SIGNING_SECRET_MIN} characters`)

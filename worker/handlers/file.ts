@@ -1,21 +1,29 @@
 import { createHash } from 'node:crypto';
 import { addAbortSignal, type Readable } from 'node:stream';
 import type { Result } from '../../src/core/define-task.ts';
+import { FailPermanently } from '../../src/core/errors.ts';
 import { readStoredFile } from '../../src/operations/read-file.ts';
 import type { processLargeFile as contract } from '../../src/tasks/file.ts';
 import type { TaskHandler } from '../task-handler.ts';
 
 const NEWLINE = 10;
+/** What GraphQL's Int can count. No upload is larger, but what a task has made may be. */
+const MAX_BYTES = 2 ** 31 - 1;
 
 /** 0 for space, \t, \n, \v, \f and \r, 1 for every other byte: a table, because branches on text are guessed wrong. */
 const IN_WORD = Uint8Array.from({ length: 256 }, (_, byte) => (byte === 32 || (byte >= 9 && byte <= 13) ? 0 : 1));
 
 /**
  * Reads a file twice, in bounded memory however large it or one of its lines is: first for the number of lines, so that
- * progress has a total, then for the rest. Fails for good with FILE_NOT_FOUND, and rejects with the signal's reason.
+ * progress has a total, then for the rest. Fails for good with FILE_NOT_FOUND, and with FILE_TOO_LARGE from 2 GiB on; rejects
+ * with the signal's reason.
  */
 export const processLargeFile: TaskHandler<typeof contract> = async ({ fileId }, { signal, progress, resources }) => {
-  const { content } = await readStoredFile(resources, fileId);
+  const { row, content } = await readStoredFile(resources, fileId);
+  if (row.size > MAX_BYTES) {
+    content.destroy();
+    throw new FailPermanently('FILE_TOO_LARGE', `expected a file of at most ${MAX_BYTES} bytes, got: ${row.size}`);
+  }
   const total = await countLines(content, signal);
   progress(0, total);
   const counter = new TextCounter();

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { TaskCancelled } from '../../../src/core/errors.ts';
 import { newId } from '../../../src/core/ids.ts';
+import { StoredFile } from '../../../src/db/entities/stored-file.ts';
 import { uploadFile } from '../../../src/operations/upload-file.ts';
 import { processLargeFile, TextCounter } from '../../../worker/handlers/file.ts';
 import { type StoredFiles, test } from '../../operations/stored-files.ts';
@@ -104,6 +105,23 @@ test('an unknown file fails for good', async ({ stored }) => {
   const running = processLargeFile({ fileId: newId() }, openContext({ resources: stored }));
 
   await expect(running).rejects.toMatchObject({ name: 'FileNotFoundError', code: 'FILE_NOT_FOUND' });
+});
+
+test('a file with more bytes than can be told fails for good before it is read', async ({ stored }) => {
+  const fileId = await upload(stored, Readable.from(['content']));
+  const context = openContext({ resources: stored });
+  const sayIts = (size: number) => stored.orm.em.fork().nativeUpdate(StoredFile, { id: fileId }, { size });
+
+  await sayIts(2 ** 31);
+  const tooLarge = await processLargeFile({ fileId }, context).catch((error: unknown) => error);
+  const reports = context.reports.length;
+  await sayIts(2 ** 31 - 1);
+  const result = await processLargeFile({ fileId }, context);
+
+  expect(tooLarge).toMatchObject({ name: 'FailPermanently', code: 'FILE_TOO_LARGE' });
+  expect(tooLarge).toMatchObject({ message: 'expected a file of at most 2147483647 bytes, got: 2147483648' });
+  expect(reports).toBe(0);
+  expect(result).toMatchObject({ bytes: 7 });
 });
 
 test('a cancelled task stops reading and says why', async ({ stored }) => {
