@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ServiceConfig } from '../src/config.ts';
 import { newId } from '../src/core/ids.ts';
-import { Batcher } from '../src/core/batcher.ts';
+import { Batcher, type BatcherOptions } from '../src/core/batcher.ts';
 import { appendEvents } from '../src/db/statements/append-events.ts';
 import { claimTasks } from '../src/db/statements/claim-tasks.ts';
 import { type SettledTask, settleAttempts, type Settlement } from '../src/db/statements/settle-attempts.ts';
@@ -61,43 +61,48 @@ function openBatchers(
   core: CoreService['resources'],
   workerId: string,
   names: readonly string[],
-): Pick<WorkerResources, 'claims' | 'settlements' | 'events' | 'stepStarts'> {
+): Pick<WorkerResources, 'claims' | 'settlements' | 'stepSettlements' | 'events' | 'stepStarts'> {
   const { sql } = core;
   // Two at a time: while Postgres works on one batch, the jobs of the other are fetched and finished.
   const options = { runAloneAfter: isDataError, maxItems: 25, maxInFlight: 2 };
+  // One at a time: the steps of a workflow would wait for each other's lock on it.
+  const stepOptions = { runAloneAfter: isDataError };
   return {
     claims: new Batcher(async (ids: readonly string[]) => {
       const claimed = new Map((await claimTasks(sql, ids, workerId, names)).map((task) => [task.id, task]));
       return ids.map((id) => takeFrom(claimed, id));
     }, options),
-    settlements: new Batcher(async (settlements) => {
-      const settled = new Map((await settleAll(core, settlements)).map((task) => [task.id, task]));
-      return settlements.map(({ taskId, attempt }) => {
-        const task = settled.get(taskId);
-        return task?.attempt === attempt ? task : null;
-      });
-    }, options),
+    settlements: openSettling((settlements) => settleAttempts(sql, settlements), options),
+    stepSettlements: openSettling((settlements) => settleSteps(core, settlements), stepOptions),
     events: new Batcher((events) => appendEvents(sql, events), { runAloneAfter: isDataError }),
     stepStarts: new Batcher(async (starts) => {
       core.bus.publishWorkflow(await startSteps(sql, starts));
       return starts.map(() => undefined);
-    }, options),
+    }, stepOptions),
   };
 }
 
-/** Steps of workflows apart from the other tasks, which need no transaction of several statements. */
-async function settleAll(core: CoreService['resources'], settlements: readonly Settlement[]): Promise<SettledTask[]> {
-  const { sql, catalog } = core;
-  const plain = settlements.filter(({ workflowId }) => workflowId === null);
-  const steps = settlements.filter(({ workflowId }) => workflowId !== null);
-  const settled = plain.length === 0 ? [] : await settleAttempts(sql, plain);
-  if (steps.length === 0) return settled;
+function openSettling(
+  settle: (settlements: readonly Settlement[]) => Promise<SettledTask[]>,
+  options: BatcherOptions,
+): Batcher<Settlement, SettledTask | null> {
+  return new Batcher(async (settlements) => {
+    const settled = new Map((await settle(settlements)).map((task) => [task.id, task]));
+    return settlements.map(({ taskId, attempt }) => {
+      const task = settled.get(taskId);
+      return task?.attempt === attempt ? task : null;
+    });
+  }, options);
+}
+
+/** With what follows for their workflows. */
+async function settleSteps(core: CoreService['resources'], steps: readonly Settlement[]): Promise<SettledTask[]> {
   const workflowIds = steps.map(({ workflowId }) => workflowId);
-  const { ended, news } = await sql.transaction((transaction) =>
-    endSteps(catalog, transaction, workflowIds, () => settleAttempts(transaction, steps)),
+  const { ended, news } = await core.sql.transaction((transaction) =>
+    endSteps(core.catalog, transaction, workflowIds, () => settleAttempts(transaction, steps)),
   );
   announceWorkflows(core, news);
-  return [...settled, ...ended];
+  return ended;
 }
 
 /** Two jobs may bring the same task at the same time; one of them gets it. */

@@ -6,7 +6,7 @@ import type { Logger } from '../src/logger.ts';
 import { NO_NEWS, type WorkflowNews } from '../src/operations/advance-workflows.ts';
 import type { RunningAttempt } from './running-attempts.ts';
 import { type HandlerRun, runHandler, unwrapThrown } from './run-handler.ts';
-import { failureOf, successOf } from './settlements.ts';
+import { failureOf, settle, successOf } from './settlements.ts';
 import { runUnitOfWork } from './unit-of-work.ts';
 import { untilAvailable } from './until-available.ts';
 import type { WorkerResources } from './worker-resources.ts';
@@ -105,5 +105,5 @@ async function record(
   settlement: Settlement,
 ): Promise<SettledTask | null> {
   await flushEvents();
-  return untilAvailable(resources, () => resources.settlements.add(settlement));
+  return untilAvailable(resources, () => settle(resources, settlement));
 }

@@ -3,8 +3,9 @@ import { type SoftTimeLimitExceeded, TaskCancelled, WorkerStopping } from '../sr
 import { toFailure, toTaskError } from '../src/core/failure.ts';
 import { decideRetry } from '../src/core/retry-policy.ts';
 import type { ClaimedTask } from '../src/db/statements/claim-tasks.ts';
-import type { Settlement } from '../src/db/statements/settle-attempts.ts';
+import type { SettledTask, Settlement } from '../src/db/statements/settle-attempts.ts';
 import type { Ending } from './running-attempts.ts';
+import type { WorkerResources } from './worker-resources.ts';
 
 /** The end of an attempt whose handler returned. */
 export function successOf({ id, attempt, workflowId }: EndingTask, result: unknown): Settlement {
@@ -45,4 +46,12 @@ export function failureOf({ task, contract, thrown, ending, overtime, random }: 
   });
   if (!decision.retry) return { ...base, state: 'FAILURE', error: toTaskError(failure, !failure.permanent) };
   return { ...base, state: 'RETRY', error: toTaskError(failure, true), delayMs: decision.delayMs };
+}
+
+/** Records the end of an attempt; null when it is not the task's current one any more. */
+export function settle(
+  { settlements, stepSettlements }: Pick<WorkerResources, 'settlements' | 'stepSettlements'>,
+  settlement: Settlement,
+): Promise<SettledTask | null> {
+  return (settlement.workflowId === null ? settlements : stepSettlements).add(settlement);
 }

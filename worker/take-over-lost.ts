@@ -2,6 +2,7 @@ import type { LostAttempt } from '../src/db/statements/worker-heartbeat.ts';
 import { endSessions } from '../src/db/statements/worker-heartbeat.ts';
 import type { Settlement } from '../src/db/statements/settle-attempts.ts';
 import { publishSettled } from './publish-settled.ts';
+import { settle } from './settlements.ts';
 import type { WorkerResources } from './worker-resources.ts';
 
 /** A task whose workers are lost so many times is taken to be what kills them. */
@@ -17,7 +18,7 @@ export async function takeOverLost(resources: WorkerResources, lost: readonly Lo
   const workers = [...new Set(lost.map(({ worker }) => worker))];
   await endSessions(resources.sql, workers);
   resources.logger.warn({ workers, tasks: lost.length }, 'Workers are lost; their tasks are taken over');
-  const settled = await Promise.all(lost.map((attempt) => resources.settlements.add(settlementOf(attempt))));
+  const settled = await Promise.all(lost.map((attempt) => settle(resources, settlementOf(attempt))));
   for (const task of settled) if (task) publishSettled(resources, task);
   await dispatchAgain(
     resources,

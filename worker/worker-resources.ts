@@ -27,6 +27,8 @@ export interface WorkerResources extends EnqueueResources {
   claims: Batcher<string, ClaimedTask | null>;
   /** Null when the attempt is not the task's current one any more. */
   settlements: Batcher<Settlement, SettledTask | null>;
+  /** As above, for tasks that are steps of workflows, which go on with it. */
+  stepSettlements: Batcher<Settlement, SettledTask | null>;
   /** Null as above. */
   events: Batcher<NewEvent, TaskEvent | null>;
   /** Says that the first attempt of a workflow's step has begun. */
