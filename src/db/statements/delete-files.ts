@@ -13,20 +13,28 @@ export interface OldFile {
 
 /** A page of old files, in the order of their ids. */
 export interface OldFilePage {
-  /** Those that no open task names. */
+  /** Those that no open task and no running workflow names. */
   files: OldFile[];
   /** Where the next page begins; null after the last one. */
   next: string | null;
 }
 
-/** Whatever looks like an id in the payload of an open task may name a file. */
+/**
+ * Whatever looks like an id in the payload of an open task may name a file, and so may what the steps of a running workflow
+ * were given and have answered: a step that has not started takes files from those.
+ */
 const OLD_FILES = `
   page as (
     select id, size from stored_file where id > $1 and id < $2 order by id limit ${FILE_PAGE_SIZE}
+  ), said as (
+    select t.input::text as text from open_task o join task t on t.id = o.task_id
+    union all
+    select concat(s.payload, t.result)
+    from workflow w join workflow_step s on s.workflow_id = w.id left join task t on t.id = s.task_id
+    where w.state = 'RUNNING'
   ), named as materialized (
     select distinct match[1] as id
-    from open_task o join task t on t.id = o.task_id,
-      regexp_matches(t.input::text, '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', 'g') match
+    from said, regexp_matches(text, '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', 'g') match
   ), unnamed as (
     select id, size from page where not exists (select from named where named.id = page.id::text)
   )`;
@@ -43,7 +51,7 @@ const DELETE = statement(`
   ) ${RESULT}`);
 
 /**
- * Deletes the rows of a page of files that were stored before a time and that no open task names, or only finds them. A
+ * Deletes the rows of a page of files that were stored before a time and that nothing open names, or only finds them. A
  * task that is enqueued in the same moment is too late.
  */
 export async function takeOldFiles(

@@ -8,8 +8,12 @@ import { TaskCancelled } from '../../../src/core/errors.ts';
 import { firstIdAt, newId } from '../../../src/core/ids.ts';
 import type { TerminalState } from '../../../src/core/task-state.ts';
 import { reopenTasks } from '../../../src/db/statements/end-task.ts';
+import { insertTasks } from '../../../src/db/statements/insert-tasks.ts';
+import { insertWorkflow } from '../../../src/db/statements/insert-workflow.ts';
 import { openFileStore } from '../../../src/files/drive-file-store.ts';
 import type { FileStore } from '../../../src/files/file-store.ts';
+import { prepareWorkflow } from '../../../src/operations/enqueue-workflow.ts';
+import { openCatalog } from '../../../src/tasks/catalog.ts';
 import { archiveTaskHistory, cleanupOldFiles, pruneTaskHistory } from '../../../src/tasks/cleanup.ts';
 import { processLargeFile } from '../../../src/tasks/file.ts';
 import { test as base, type Workshop } from '../../support/handler-context.ts';
@@ -80,6 +84,36 @@ describe('cleanup-old-files', () => {
     await workshop.run(cleanupOldFiles, { olderThanDays: 7 }, { resources: shelf });
 
     expect(during).toEqual({ rows: ['named'], stored: ['named'] });
+    expect(await shelf.kept(ids)).toEqual({ rows: [], stored: [] });
+  });
+
+  test('keeps what a step of a running workflow has answered, or another one is to get', async ({
+    workshop,
+    shelf,
+  }) => {
+    const ids = { answered: await shelf.add(8, 1), awaited: await shelf.add(8, 1), other: await shelf.add(8, 1) };
+    const { workflow, steps, tasks } = prepareWorkflow(
+      { catalog: openCatalog({ diagnosticTasks: true }) },
+      {
+        name: 'files',
+        steps: [
+          { key: 'first', task: 'noop' },
+          { key: 'second', task: 'process-large-file', payload: { fileId: ids.awaited }, dependsOn: ['first'] },
+        ],
+      },
+    );
+    await insertWorkflow(workshop.sql, workflow, steps);
+    await insertTasks(workshop.sql, tasks);
+    const end = `with ended as (update task set state = 'SUCCESS', result = $2 where workflow_id = $1 returning id)
+      delete from open_task where task_id in (select id from ended)`;
+    await workshop.sql.query({ text: end }, [workflow.id, { data: { id: ids.answered } }]);
+
+    await workshop.run(cleanupOldFiles, { olderThanDays: 7 }, { resources: shelf });
+    const during = await shelf.kept(ids);
+    await workshop.sql.query({ text: `update workflow set state = 'SUCCESS' where id = $1` }, [workflow.id]);
+    await workshop.run(cleanupOldFiles, { olderThanDays: 7 }, { resources: shelf });
+
+    expect(during).toEqual({ rows: ['answered', 'awaited'], stored: ['answered', 'awaited'] });
     expect(await shelf.kept(ids)).toEqual({ rows: [], stored: [] });
   });
 
