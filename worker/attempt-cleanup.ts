@@ -32,16 +32,21 @@ export class AttemptCleanup {
     return join(this.#folder, `${this.#files}-${name}`);
   }
 
-  /** The newest first; one that throws is logged and does not keep the others from running. */
+  /**
+   * The newest first, each once, however often this is called; one that throws is logged and does not keep the others from
+   * running. Never rejects.
+   */
   async run(): Promise<void> {
-    for (const step of this.#steps.toReversed()) {
-      try {
-        await step();
-      } catch (error) {
-        this.#logger.error({ error }, 'A cleanup of the task threw');
-      }
+    for (const step of this.#steps.splice(0).toReversed()) await this.#perform(step);
+    if (this.#files > 0) await this.#perform(() => removeFolder(this.#folder));
+  }
+
+  async #perform(step: () => unknown): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.#logger.error({ error }, 'A cleanup of the task threw');
     }
-    if (this.#files > 0) await removeFolder(this.#folder);
   }
 }
 

@@ -45,8 +45,14 @@ export async function executeTask(resources: WorkerResources, id: string, name: 
     return nextOf(settled);
   } finally {
     resources.running.end(running);
-    if (attempt.contract.isolation !== 'inline') await removeFolder(attempt.folder); // its child may have been killed
+    await cleanUp(attempt);
   }
+}
+
+/** What a handler that was given up, or a child that was killed, has left behind. A handler given up may hang in its cleanup. */
+async function cleanUp({ contract, cleanup, folder }: Attempt): Promise<void> {
+  if (contract.isolation === 'inline') void cleanup.run();
+  else await removeFolder(folder);
 }
 
 function openAttempt(resources: WorkerResources, task: ClaimedTask, running: RunningAttempt, logger: Logger): Attempt {

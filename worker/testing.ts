@@ -147,6 +147,7 @@ async function runOnce<C extends TaskContract>(contract: C, run: OneRun<C>): Pro
     throw unwrapThrown(thrown);
   } finally {
     running.close();
+    await cleanup.run(); // of a handler that was given up
   }
 }
 
