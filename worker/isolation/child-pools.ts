@@ -38,6 +38,8 @@ interface PooledChild {
   child: Child;
   /** So far. */
   runs: number;
+  /** Ends the run that is under way; the one place that knows of it, as a child outlives a thousand runs. */
+  fail?: (crash: ChildCrashed) => void;
   idleTimer?: NodeJS.Timeout;
 }
 
@@ -76,7 +78,7 @@ export class ChildPools {
     const { isolation, child: limits } = attempt.contract;
     const kind = isolation === 'thread' ? 'thread' : 'process';
     const pooled = this.#take(kind, limits);
-    const end = await this.#perform(pooled.child, attempt);
+    const end = await this.#perform(pooled, attempt);
     this.#giveBack(kind, limits, pooled, end.memoryMb);
     await this.#options.dispatcher.dispatchCommitted();
     return outcomeOf(end, attempt);
@@ -94,27 +96,31 @@ export class ChildPools {
   }
 
   /** Once the attempt has ended, nothing of it may reach the child, which may run another one by then. */
-  async #perform(child: Child, attempt: IsolatedAttempt): Promise<ChildEnd> {
+  async #perform(pooled: PooledChild, attempt: IsolatedAttempt): Promise<ChildEnd> {
+    const { child } = pooled;
     const { signal, abandoned } = attempt.running;
     let over = false;
     const abort = () => child.send({ type: 'abort', reason: toMessage(signal.reason) });
     try {
-      const exchanged = this.#exchange(child, attempt);
+      const exchanged = this.#exchange(pooled, attempt);
       abandoned.catch(() => over || child.kill());
       if (signal.aborted) abort();
       else signal.addEventListener('abort', abort, { once: true });
-      return await Promise.race([exchanged, crashOf(child)]);
+      return await exchanged;
     } finally {
       over = true;
+      delete pooled.fail;
       signal.removeEventListener('abort', abort);
       child.onMessage(() => undefined);
     }
   }
 
-  /** Sends the run and serves the child until it says how the run ended. */
-  #exchange(child: Child, attempt: IsolatedAttempt): Promise<ChildEnd> {
+  /** Sends the run and serves the child until it says how the run ended, or ends itself. */
+  #exchange(pooled: PooledChild, attempt: IsolatedAttempt): Promise<ChildEnd> {
+    const { child } = pooled;
     const { task, folder } = attempt;
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      pooled.fail = reject;
       child.onMessage((message) => {
         if ('memoryMb' in message) resolve(message);
         else this.#serve(child, attempt, message).catch((error: unknown) => this.#giveUp(child, error));
@@ -153,9 +159,10 @@ export class ChildPools {
     if (warm) return warm;
     const pooled: PooledChild = { child: startChild(isolation, limits, this.#options.applicationName), runs: 0 };
     this.#all.add(pooled);
-    void pooled.child.exited.then(() => {
+    void pooled.child.exited.then((how) => {
       this.#withdraw(pooled);
       this.#all.delete(pooled);
+      pooled.fail?.(new ChildCrashed(how));
     });
     return pooled;
   }
@@ -193,10 +200,6 @@ export class ChildPools {
 
 function keyOf(isolation: Isolation, { maxTasksPerChild, maxMemoryMb }: ChildLimits): string {
   return `${isolation}/${maxTasksPerChild}/${maxMemoryMb}`;
-}
-
-async function crashOf(child: Child): Promise<never> {
-  throw new ChildCrashed(await child.exited);
 }
 
 function outcomeOf(end: ChildEnd, { task }: IsolatedAttempt): IsolatedOutcome {
