@@ -12,6 +12,14 @@ export interface IsolatedChild {
   command: string;
 }
 
+/** What a worker and its child processes hold in memory at this moment, in MiB, by process id. */
+export async function memoryOf(worker: { pid: number }): Promise<Map<number, number>> {
+  const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=,rss=']);
+  const processes = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+  const family = processes.filter(([pid, parent]) => pid === worker.pid || parent === worker.pid);
+  return new Map(family.map(([pid = 0, , kilobytes = 0]) => [pid, kilobytes / 1024]));
+}
+
 /** All children of workers on this machine that are there at this moment and fit. */
 export async function listChildren(fits: (child: IsolatedChild) => boolean): Promise<number[]> {
   const { stdout } = await run('ps', ['-A', '-ww', '-o', 'pid=,ppid=,stat=,args=']);

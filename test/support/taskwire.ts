@@ -6,6 +6,9 @@ import { test as base, type World } from './world.ts';
 /** A worker is lost after so long: short, so that tests of losses take seconds. */
 const LOST_AFTER_SECONDS = 2;
 
+/** Preloaded by processes that offer the tests' own tasks too. */
+const TEST_TASKS = new URL('tasks/offer.ts', import.meta.url).href;
+
 /** A running API and the client for it. */
 export interface RunningApi {
   process: ManagedProcess;
@@ -27,6 +30,11 @@ export class Taskwire implements AsyncDisposable {
       LOG_LEVEL: 'debug',
       WORKER_LOST_AFTER_SECONDS: String(LOST_AFTER_SECONDS),
     };
+  }
+
+  /** What starts from now on offers the tasks of `tasks/contracts.ts` too. */
+  offerTestTasks(): void {
+    this.environment['NODE_OPTIONS'] = `--import=${TEST_TASKS}`;
   }
 
   /** Starts a script without waiting for it. */
