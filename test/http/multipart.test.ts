@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { createServer, request as openRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
 import { test as base, expect } from 'vitest';
 import { UserInputError } from '../../src/core/errors.ts';
 import { UploadedFile } from '../../src/graphql/uploaded-file.ts';
@@ -117,9 +116,12 @@ test('a body that ends in the middle of a file fails its reader', async ({ serve
 });
 
 test('a client that goes away in the middle of a file fails its reader', async ({ serve }) => {
-  const { promise, resolve } = Promise.withResolvers<string>();
+  const { promise: began, resolve: begin } = Promise.withResolvers<void>();
+  const { promise: ended, resolve: end } = Promise.withResolvers<string>();
   const url = await serve(async ([file]) => {
-    resolve(await codeOf(describe(file)));
+    const { content } = await openFile(file);
+    content.once('data', () => begin());
+    end(await codeOf(buffer(content)));
     return {};
   });
   const body = new Response(form({ file: null }, { 0: ['variables.file'] }, { 0: 'x'.repeat(MEGABYTE) }));
@@ -127,11 +129,11 @@ test('a client that goes away in the middle of a file fails its reader', async (
   const request = openRequest(url, { method: 'POST', headers });
   request.on('error', () => undefined);
   request.write(Buffer.from(await body.arrayBuffer()).subarray(0, MEGABYTE / 2));
-  await delay(100);
+  await began;
 
   request.destroy();
 
-  expect(await promise).toBe('FILE_INCOMPLETE');
+  expect(await ended).toBe('FILE_INCOMPLETE');
 });
 
 test('a slow reader slows the client down: what is on its way stays small', async ({ serve }) => {

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { openOrm, type Orm } from '../../src/db/orm.ts';
+import { closeOrm, openOrm, type Orm } from '../../src/db/orm.ts';
 import { openFileStore } from '../../src/files/drive-file-store.ts';
 import type { FileStore } from '../../src/files/file-store.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -23,7 +23,7 @@ export const test = base.extend('stored', async ({ world }, { onCleanup }): Prom
   const folder = opening.use(await temporaryFolder());
   const logger = pino({ level: 'silent' });
   const orm = await openOrm({ databaseUrl: world.databaseUrl, applicationName: 'test', logger });
-  opening.defer(() => orm.close(true));
+  opening.defer(() => closeOrm(orm));
   const location = join(folder.path, 'files');
   const opened = opening.move();
   onCleanup(() => opened.disposeAsync());

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -44,6 +45,19 @@ export async function untilChildOf(worker: { pid: number }): Promise<number> {
     if (first !== undefined) return first;
     await delay(POLL_MS);
   }
+}
+
+/** Resolves when a process, all its threads together, has computed for so long from now on. */
+export async function untilComputed(pid: number, ms: number): Promise<void> {
+  const since = await computedMs(pid);
+  while ((await computedMs(pid)) - since < ms) await delay(POLL_MS);
+}
+
+/** proc_pid_stat(5): the 14th and the 15th field, in hundredths of a second; the 2nd one ends with the last parenthesis. */
+async function computedMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** Resolves with the milliseconds that it took until a process was gone. */

@@ -84,16 +84,28 @@ export const loopDelay = defineTask({
   output: z.object({ maxMs: z.number() }),
 });
 
-/** At most 3 starts in 1.5 s. */
-const limitedTask = defineTask({
-  name: 'limited-task',
+/** Fails three times; its policy has one attempt follow a failure, at once. */
+const flaky = defineTask({
+  name: 'flaky',
   description,
-  rateLimit: { max: 3, perSeconds: 1.5 },
+  attempts: 2,
+  retry: [{ on: ['FLAKY'], maxAttempts: 2, backoff: { kind: 'fixed', delaySeconds: 0 } }],
   input: nothing,
   output: nothing,
 });
 
-/** In a queue with the same limit. */
+/** Of a task and of a queue. */
+export const LIMIT = { max: 3, perSeconds: 2 };
+
+const limitedTask = defineTask({
+  name: 'limited-task',
+  description,
+  rateLimit: LIMIT,
+  input: nothing,
+  output: nothing,
+});
+
+/** In a queue with that limit. */
 const limitedQueue = defineTask({
   name: 'limited-queue',
   description,
@@ -113,6 +125,7 @@ export const contracts: readonly TaskContract[] = [
   ]),
   leaking,
   loopDelay,
+  flaky,
   limitedTask,
   limitedQueue,
 ];

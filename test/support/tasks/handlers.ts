@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Isolation, TaskContract } from '../../../src/core/define-task.ts';
-import { HttpError, RetryIn, type TaskwireError } from '../../../src/core/errors.ts';
+import { HttpError, RetryIn, TaskwireError } from '../../../src/core/errors.ts';
 import { User } from '../../../src/db/entities/user.ts';
 import { noop } from '../../../src/tasks/diagnostics.ts';
 import type { TaskContext, TaskHandler } from '../../../worker/task-handler.ts';
@@ -85,6 +85,11 @@ async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort');
 }
 
+const flaky = async (_payload: unknown, { attempt }: TaskContext) => {
+  if (attempt <= 3) throw new TaskwireError('FLAKY', `attempt ${attempt} fails`);
+  return {};
+};
+
 const nothing = async () => ({});
 
 /** By the name of the task. */
@@ -103,6 +108,7 @@ export const handlers: Readonly<Record<string, unknown>> = {
   ),
   leaking,
   'loop-delay': loopDelay,
+  flaky,
   'limited-task': nothing,
   'limited-queue': nothing,
 };

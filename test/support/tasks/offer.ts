@@ -7,9 +7,9 @@ import type { TaskContract } from '../../../src/core/define-task.ts';
 if (!process.argv[1]?.endsWith('guard.ts')) {
   const { catalog } = await import('../../../src/tasks/catalog.ts');
   const { queues } = await import('../../../src/tasks/queues.ts');
-  const { contracts } = await import('./contracts.ts');
+  const { contracts, LIMIT } = await import('./contracts.ts');
   (catalog as unknown as TaskContract[]).push(...contracts);
-  Object.assign(queues, { limited: { rateLimit: { max: 3, perSeconds: 1.5 } } });
+  Object.assign(queues, { limited: { rateLimit: LIMIT } });
   if (!process.argv[1]?.endsWith('src/main.ts')) {
     const { handlers } = await import('../../../worker/handlers/registry.ts');
     Object.assign(handlers, (await import('./handlers.ts')).handlers);

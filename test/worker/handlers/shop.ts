@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { newId } from '../../../src/core/ids.ts';
 import { Order, type OrderRow } from '../../../src/db/entities/order.ts';
 import { User } from '../../../src/db/entities/user.ts';
-import { openOrm, type Orm } from '../../../src/db/orm.ts';
+import { closeOrm, openOrm, type Orm } from '../../../src/db/orm.ts';
 import { poolSql } from '../../../src/db/sql.ts';
 import { claimTasks } from '../../../src/db/statements/claim-tasks.ts';
 import { insertTasks } from '../../../src/db/statements/insert-tasks.ts';
@@ -32,11 +32,10 @@ export interface Shop {
 export const test = base.extend('shop', async ({ world }, { onCleanup }): Promise<Shop> => {
   const logger = pino({ level: 'silent' });
   const orm = await openOrm({ databaseUrl: world.databaseUrl, applicationName: 'test', logger });
-  await orm.em.fork().execute('select 1'); // a pool of which only the native side was used would stay open
   const sandbox = await startSandboxServer();
   onCleanup(async () => {
     await sandbox.stop();
-    await orm.close(true);
+    await closeOrm(orm);
   });
   return openShop(orm, sandbox);
 });

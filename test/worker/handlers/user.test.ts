@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { expect } from 'vitest';
 import { FailPermanently } from '../../../src/core/errors.ts';
 import { User } from '../../../src/db/entities/user.ts';
-import { openOrm, type Orm } from '../../../src/db/orm.ts';
+import { closeOrm, openOrm, type Orm } from '../../../src/db/orm.ts';
 import { updateUserStats } from '../../../worker/handlers/user.ts';
 import { test as base } from '../../support/world.ts';
 import { openContext } from './task-context.ts';
@@ -10,7 +10,7 @@ import { openContext } from './task-context.ts';
 const test = base.extend('orm', async ({ world }, { onCleanup }) => {
   const logger = pino({ level: 'silent' });
   const orm = await openOrm({ databaseUrl: world.databaseUrl, applicationName: 'test', logger });
-  onCleanup(() => orm.close(true));
+  onCleanup(() => closeOrm(orm));
   return orm;
 });
 

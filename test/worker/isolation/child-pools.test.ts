@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { describe, expect, inject, vi } from 'vitest';
 import { type ChildLimits, type Isolation, type TaskContract } from '../../../src/core/define-task.ts';
@@ -12,7 +11,7 @@ import { catalog } from '../../../src/tasks/catalog.ts';
 import { ChildPools, type IsolatedAttempt } from '../../../worker/isolation/child-pools.ts';
 import { RunningAttempt } from '../../../worker/running-attempts.ts';
 import type { Database } from '../../db/database.ts';
-import { listChildren, untilGone } from '../../support/child-processes.ts';
+import { listChildren, untilComputed, untilGone } from '../../support/child-processes.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { test as base } from './own-database.ts';
 
@@ -217,7 +216,8 @@ describe.for(['process', 'thread'] as const)('in a %s', (isolation) => {
   test('an attempt that is given up is ended whatever it does', async ({ isolated }) => {
     await isolated.run('noop', {}, { isolation });
     const { running, outcome } = await isolated.start('block', { ms: 600_000 }, { isolation });
-    await delay(200); // it can't say that it blocks
+    const [pid = process.pid] = await isolated.children(); // a thread is none
+    await untilComputed(pid, 200); // it can't say that it blocks
     const since = performance.now();
 
     running.end(new HardTimeLimitExceeded(1), 0);
