@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { configVariables } from '../src/config.ts';
+import { catalog } from '../src/tasks/catalog.ts';
 import { ApiClient } from './support/api-client.ts';
 import { ManagedProcess } from './support/managed-process.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
@@ -77,6 +78,17 @@ test('the configuration table in README is the configuration', () => {
   });
 
   for (const row of rows) expect(README).toContain(row);
+});
+
+test('the table of tasks in README has every task, in its queue', () => {
+  const diagnostics = catalog.filter(({ diagnostic }) => diagnostic).map(({ name }) => `\`${name}\``);
+  const shipped = catalog
+    .filter(({ diagnostic }) => !diagnostic)
+    .map(({ name, queue }) => `| \`${name}\` | ${queue} | `);
+
+  for (const start of shipped) expect(README).toContain(start);
+  const [row] = README.split('\n').filter((line) => line.includes('| diagnostics |'));
+  for (const name of diagnostics) expect(row).toContain(name);
 });
 
 /** The fenced blocks of a language, in order. */

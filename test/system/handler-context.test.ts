@@ -60,7 +60,7 @@ test('progress, log, steps, em, tasks, cleanup and retries are the same in a wor
   taskwire,
   world,
 }) => {
-  const { client } = await start(taskwire);
+  const { client, worker } = await start(taskwire);
 
   await everywhere(async (isolation) => {
     const id = await client.enqueue(`parts-${isolation}`);
@@ -82,6 +82,8 @@ test('progress, log, steps, em, tasks, cleanup and retries are the same in a wor
       { type: 'LOG', attempt: 1, message: 'a line of attempt 1 {"attempt":1}' },
       { type: 'LOG', attempt: 2, message: 'a line of attempt 2 {"attempt":2}' },
     ]);
+    const written = worker.lines.filter((line) => line['taskId'] === id).map(({ msg }) => msg);
+    expect(written).toEqual(expect.arrayContaining(['a line of attempt 1', 'not recorded', 'a line of attempt 2']));
     expect(events.at(-1)?.result).toEqual({ steps: ['written by attempt 1', 'called by attempt 1'] });
     expect(task.steps).toEqual([
       { key: 'write', attempt: 1, at: expect.any(String), value: 'written by attempt 1' },
