@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { resolveInput } from '../../src/core/resolve-input.ts';
+
+const results = new Map<string, unknown>([
+  ['a', { data: { id: 'x', rows: [{ n: 1 }, { n: 2 }] }, none: null }],
+  ['b', { total: 7 }],
+]);
+
+describe('a payload', () => {
+  test('gets a result, a field of it, and lists of them in their order', () => {
+    const inputFrom = {
+      whole: { step: 'b' },
+      id: { step: 'a', path: 'data.id' },
+      second: { step: 'a', path: 'data.rows.1.n' },
+      empty: { step: 'a', path: 'none' },
+      list: [
+        { step: 'b', path: 'total' },
+        { step: 'a', path: 'data.rows.0.n' },
+      ],
+    };
+
+    expect(resolveInput({ given: true }, inputFrom, results)).toEqual({
+      payload: { given: true, whole: { total: 7 }, id: 'x', second: 2, empty: null, list: [7, 1] },
+    });
+  });
+
+  test('leaves out what has no result', () => {
+    const inputFrom = { gone: { step: 'z', path: 'x' }, list: [{ step: 'z' }, { step: 'b', path: 'total' }] };
+
+    expect(resolveInput({}, inputFrom, results)).toEqual({ payload: { list: [7] } });
+  });
+
+  test('cannot be put together when a result has not what is asked of it', () => {
+    for (const path of ['data.nothing', 'data.id.length', 'data.rows.2', 'toString']) {
+      expect(resolveInput({}, { field: { step: 'a', path } }, results)).toEqual({
+        problem: `expected the result of step "a" to have "${path}" for the field "field", but it has not`,
+      });
+    }
+  });
+
+  test('may have fields with the names of what every object has', () => {
+    const { payload } = resolveInput({}, JSON.parse('{ "__proto__": { "step": "b" } }'), results) as {
+      payload: object;
+    };
+
+    expect(Object.getPrototypeOf(payload)).toBe(Object.prototype);
+    expect(Object.keys(payload)).toEqual(['__proto__']);
+  });
+});
