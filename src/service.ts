@@ -4,7 +4,8 @@ import type { Config, ServiceConfig } from './config.ts';
 import { closeOrm, openOrm } from './db/orm.ts';
 import { poolSql } from './db/sql.ts';
 import { EventBus } from './events/event-bus.ts';
-import { TaskWatcher } from './events/task-watcher.ts';
+import { taskSource, workflowSource } from './events/event-source.ts';
+import { EventWatcher } from './events/event-watcher.ts';
 import { openFileStore } from './files/drive-file-store.ts';
 import type { Logger } from './logger.ts';
 import { DownloadLinks } from './operations/download-links.ts';
@@ -101,12 +102,16 @@ export async function openService(config: ServiceConfig, logger: Logger): Promis
   });
   const { sql, bus } = core.resources;
   core.redis.on('ready', () => void warnOfRedisProblem(core.redis, logger));
-  const watcher = new TaskWatcher({ bus, sql, logger });
+  const watcher = new EventWatcher(taskSource(bus, sql), logger);
+  const workflowWatcher = new EventWatcher(workflowSource(bus, sql), logger);
   watcher.start();
+  workflowWatcher.start();
+  const links = new DownloadLinks(config);
   return {
-    resources: { ...core.resources, watcher, links: new DownloadLinks(config), maxUploadBytes: config.maxUploadBytes },
+    resources: { ...core.resources, watcher, workflowWatcher, links, maxUploadBytes: config.maxUploadBytes },
     async close() {
       watcher.stop();
+      workflowWatcher.stop();
       await core.close();
     },
   };

@@ -226,6 +226,6 @@ function workflowError({ key }: StepRecord, error: TaskError | null): TaskError 
 }
 
 /** 0–100. */
-export function percentOf({ doneWeight, weight }: Pick<WorkflowRecord, 'doneWeight' | 'weight'>): number {
+function percentOf({ doneWeight, weight }: Pick<WorkflowRecord, 'doneWeight' | 'weight'>): number {
   return weight === 0 ? PERCENT : Math.min(PERCENT, (PERCENT * doneWeight) / weight);
 }

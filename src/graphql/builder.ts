@@ -5,10 +5,14 @@ import type { InputProblem } from '../core/errors.ts';
 import type { TaskProgress } from '../core/progress.ts';
 import type { TaskError, TaskEvent, TaskEventType } from '../core/task-event.ts';
 import type { TaskState } from '../core/task-state.ts';
+import type { WorkflowEvent, WorkflowEventType } from '../core/workflow-event.ts';
+import type { JoinPolicy, OnFailure, StepState, WorkflowState } from '../core/workflow-state.ts';
 import type { OrderRow, OrderState } from '../db/entities/order.ts';
 import type { StoredFileRow } from '../db/entities/stored-file.ts';
 import type { TaskRow } from '../db/entities/task.ts';
 import type { UserRow } from '../db/entities/user.ts';
+import type { WorkflowStepView } from '../db/statements/read-workflow-steps.ts';
+import type { WorkflowView } from '../db/statements/read-workflows.ts';
 import type { EnqueueOptions } from '../operations/enqueue-task.ts';
 import type { NewOrder } from '../operations/manage-orders.ts';
 import type { GraphQLContext } from './context.ts';
@@ -37,6 +41,14 @@ export interface TaskFilterInput {
   search?: string | null | undefined;
 }
 
+/** What `workflows` is narrowed to, as a client gives it. */
+export interface WorkflowFilterInput {
+  states?: WorkflowState[] | null | undefined;
+  names?: string[] | null | undefined;
+  createdAfter?: Date | null | undefined;
+  createdBefore?: Date | null | undefined;
+}
+
 /** How a task is to be run, as a client gives it. */
 export type EnqueueOptionsInput = Omit<EnqueueOptions, 'tags'> & { tags?: string[] | null | undefined };
 
@@ -54,9 +66,15 @@ export interface SchemaTypes {
     TaskState: Both<TaskState>;
     TaskEventType: Both<TaskEventType>;
     OrderState: Both<OrderState>;
+    WorkflowState: Both<WorkflowState>;
+    WorkflowEventType: Both<WorkflowEventType>;
+    StepState: Both<StepState>;
+    OnFailure: Both<OnFailure>;
+    JoinPolicy: Both<JoinPolicy>;
   };
   Inputs: {
     TaskFilter: TaskFilterInput;
+    WorkflowFilter: WorkflowFilterInput;
     EnqueueOptions: EnqueueOptionsInput;
     CreateUserInput: { email: string; name: string };
     CreateOrderInput: NewOrder;
@@ -67,12 +85,16 @@ export interface SchemaTypes {
     TaskProgress: TaskProgress;
     TaskError: TaskError;
     TaskDefinition: TaskContract;
+    Workflow: WorkflowView;
+    WorkflowStep: WorkflowStepView;
+    WorkflowEvent: WorkflowEvent;
     UserError: InputProblem;
     User: UserRow;
     Order: OrderRow;
     StoredFile: StoredFileRow;
     EnqueueTaskPayload: EnqueuePayload;
     TaskPayload: Payload<'task', TaskRow>;
+    WorkflowPayload: Payload<'workflow', WorkflowView> & { duplicate: boolean };
     CreateUserPayload: Payload<'user', UserRow>;
     CreateOrderPayload: Payload<'order', OrderRow>;
     UploadFilePayload: Payload<'file', StoredFileRow>;

@@ -16,6 +16,11 @@ import { addTaskState } from './types/task-state.ts';
 import { addTask } from './types/task.ts';
 import { addUserError } from './types/user-error.ts';
 import { addUser } from './types/user.ts';
+import { addWorkflowEvent } from './types/workflow-event.ts';
+import { addWorkflowMutations } from './types/workflow-mutations.ts';
+import { addWorkflowState } from './types/workflow-state.ts';
+import { addWorkflowStep } from './types/workflow-step.ts';
+import { addWorkflow } from './types/workflow.ts';
 
 /** Builds the API's schema for the tasks that a deployment offers. Throws when a task's name makes a name that is taken. */
 export function buildSchema(catalog: TaskCatalog): GraphQLSchema {
@@ -32,6 +37,11 @@ export function buildSchema(catalog: TaskCatalog): GraphQLSchema {
   addTask(builder, catalog);
   addTaskMutations(builder);
   addTaskDefinition(builder, catalog);
+  addWorkflowState(builder);
+  addWorkflowEvent(builder);
+  addWorkflowStep(builder);
+  addWorkflow(builder);
+  addWorkflowMutations(builder);
   addUser(builder);
   addOrder(builder);
   addStoredFile(builder);

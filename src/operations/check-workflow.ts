@@ -9,7 +9,7 @@ import { type EnqueueOptions, optionProblems, payloadProblems, unknownTask } fro
 export type WorkflowStepSpec = StepSpec<EnqueueOptions>;
 
 /** The most steps of a workflow. */
-export const WORKFLOW_STEPS_MAX = 5000;
+const WORKFLOW_STEPS_MAX = 5000;
 const TEXT_MAX = 200;
 /** Their sum must stay a number that progress can be reckoned from. */
 const WEIGHT_MAX = 1_000_000;
@@ -82,6 +82,9 @@ function payloadProblemsBefore({ payload, inputFrom }: WorkflowStepSpec, contrac
   if (payload != null && (typeof payload !== 'object' || Array.isArray(payload))) {
     return [{ code: 'PAYLOAD_INVALID', message: 'expected the payload to be an object', path: ['payload'] }];
   }
+  const unstorable = findStorageProblem(payload);
+  if (unstorable)
+    return [{ code: 'PAYLOAD_INVALID', message: unstorable.message, path: ['payload', ...unstorable.path] }];
   const later = new Set(Object.keys(inputFrom ?? {}));
   return payloadProblems(contract, payload ?? {})
     .filter(({ path: [field] }) => later.size === 0 || (field !== undefined && !later.has(field)))
@@ -89,6 +92,8 @@ function payloadProblemsBefore({ payload, inputFrom }: WorkflowStepSpec, contrac
 }
 
 function inputProblems({ payload, inputFrom }: WorkflowStepSpec, contract: TaskContract): InputProblem[] {
+  const unstorable = findStorageProblem(inputFrom);
+  if (unstorable) return [invalid(unstorable.message, ['inputFrom', ...unstorable.path])];
   const fields = Object.keys(contract.input.shape);
   return Object.keys(inputFrom ?? {}).flatMap((field) => {
     if (!fields.includes(field)) {

@@ -1,16 +1,19 @@
-import { userError } from '../core/errors.ts';
 import type { TaskEvent } from '../core/task-event.ts';
+import type { WorkflowEvent } from '../core/workflow-event.ts';
 import { readHistory } from '../db/statements/read-history.ts';
-import { type Page, toPage, toPageRequest } from './page.ts';
+import { readWorkflowHistory } from '../db/statements/read-workflow-history.ts';
+import { readEventPage } from './event-page.ts';
+import type { Page } from './page.ts';
 import type { ServiceResources } from './resources.ts';
 
-const SEQUENCE_MAX = 2 ** 31 - 1;
-
-export interface ListEventsInput {
-  taskId: string;
+interface EventPageInput {
   first?: number | null | undefined;
   /** A sequence. */
   after?: string | null | undefined;
+}
+
+export interface ListEventsInput extends EventPageInput {
+  taskId: string;
 }
 
 /**
@@ -18,17 +21,21 @@ export interface ListEventsInput {
  *
  * Throws a `UserInputError` with BAD_USER_INPUT for a page or a cursor that can't be.
  */
-export async function listEvents(
-  { sql }: ServiceResources,
-  { taskId, first, after }: ListEventsInput,
+export function listEvents(
+  { sql }: Pick<ServiceResources, 'sql'>,
+  { taskId, ...page }: ListEventsInput,
 ): Promise<Page<TaskEvent>> {
-  const request = toPageRequest({ first, after });
-  const cursor = request.after === undefined ? 0 : Number(request.after);
-  if (!Number.isInteger(cursor) || cursor < 0 || cursor > SEQUENCE_MAX) {
-    throw userError('BAD_USER_INPUT', `expected after to be a cursor of this list, got: ${JSON.stringify(after)}`, [
-      'after',
-    ]);
-  }
-  const history = await readHistory(sql, taskId, cursor, request.size + 1);
-  return toPage(history?.events ?? [], request);
+  return readEventPage(page, (after, limit) => readHistory(sql, taskId, after, limit));
+}
+
+export interface ListWorkflowEventsInput extends EventPageInput {
+  workflowId: string;
+}
+
+/** The history of a workflow, as {@link listEvents} gives that of a task. */
+export function listWorkflowEvents(
+  { sql }: Pick<ServiceResources, 'sql'>,
+  { workflowId, ...page }: ListWorkflowEventsInput,
+): Promise<Page<WorkflowEvent>> {
+  return readEventPage(page, (after, limit) => readWorkflowHistory(sql, workflowId, after, limit));
 }

@@ -1,15 +1,12 @@
 import { userError } from '../core/errors.ts';
-import { isId } from '../core/ids.ts';
-import { findStorageProblem } from '../core/storable.ts';
 import type { TaskRow } from '../db/entities/task.ts';
 import { listTaskIds, type TaskFilter } from '../db/statements/list-task-ids.ts';
 import { getTasks } from './get-task.ts';
+import { requireCursor, requireFew, requireStorable } from './list-checks.ts';
 import { type Page, type PageInput, toPage, toPageRequest } from './page.ts';
 import type { ServiceResources } from './resources.ts';
 
 const SEARCH_MIN = 3;
-/** Each name or queue is a scan of its own. */
-const VALUES_MAX = 100;
 
 export interface ListTasksInput extends PageInput {
   filter?: TaskFilter | undefined;
@@ -27,7 +24,7 @@ export async function listTasks(resources: ServiceResources, input: ListTasksInp
   requireCursor('before', request.before);
   requireSearch(filter.search);
   requireStorable(filter);
-  requireFew(filter);
+  requireFew(filter, ['states', 'names', 'queues', 'tags']);
   const ids = await listTaskIds(resources.sql, filter, {
     before: request.after, // newest first: what comes after is older
     after: request.before,
@@ -36,29 +33,6 @@ export async function listTasks(resources: ServiceResources, input: ListTasksInp
   });
   const page = toPage(ids, request);
   return { ...page, items: await getTasks(resources, page.items) };
-}
-
-/** What Postgres can't store as text it can't look for either. */
-function requireStorable(filter: TaskFilter): void {
-  const problem = findStorageProblem(filter);
-  if (problem) throw userError('BAD_USER_INPUT', problem.message, ['filter', ...problem.path]);
-}
-
-function requireFew(filter: TaskFilter): void {
-  for (const field of ['states', 'names', 'queues', 'tags'] as const) {
-    const count = filter[field]?.length ?? 0;
-    if (count <= VALUES_MAX) continue;
-    throw userError('BAD_USER_INPUT', `expected at most ${VALUES_MAX} ${field}, got: ${count}`, ['filter', field]);
-  }
-}
-
-function requireCursor(argument: string, cursor: string | undefined): void {
-  if (cursor === undefined || isId(cursor)) return;
-  throw userError(
-    'BAD_USER_INPUT',
-    `expected ${argument} to be a cursor of this list, got: ${JSON.stringify(cursor)}`,
-    [argument],
-  );
 }
 
 function requireSearch(search: string | undefined): void {

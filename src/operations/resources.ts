@@ -1,8 +1,10 @@
 import type { Logger } from 'pino';
+import type { TaskEvent } from '../core/task-event.ts';
+import type { WorkflowEvent } from '../core/workflow-event.ts';
 import type { Orm } from '../db/orm.ts';
 import type { SqlPool } from '../db/sql.ts';
 import type { EventBus } from '../events/event-bus.ts';
-import type { TaskWatcher } from '../events/task-watcher.ts';
+import type { EventWatcher } from '../events/event-watcher.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { Dispatcher } from '../queue/dispatcher.ts';
 import type { TaskQueues } from '../queue/task-queues.ts';
@@ -24,7 +26,8 @@ export interface ServiceResources extends EnqueueResources {
   orm: Orm;
   queues: TaskQueues;
   bus: EventBus;
-  watcher: TaskWatcher;
+  watcher: EventWatcher<TaskEvent>;
+  workflowWatcher: EventWatcher<WorkflowEvent>;
   files: FileStore;
   links: DownloadLinks;
   /** In bytes. */

@@ -21,12 +21,16 @@ export async function watchTask(
   { watcher }: ServiceResources,
   { id, after, types }: WatchTaskInput,
 ): Promise<AsyncIterableIterator<TaskEvent>> {
-  if (after != null && after < 0) {
-    throw userError('BAD_USER_INPUT', `expected after to be 0 or more, got: ${after}`, ['after']);
-  }
+  requireSequence(after);
   const events = isId(id) ? await watcher.watch(id, { after: after ?? undefined }) : null;
   if (!events) throw new TaskwireError('TASK_NOT_FOUND', `there is no task with the id ${JSON.stringify(id)}`);
   return types ? only(events, new Set(types)) : events;
+}
+
+/** Throws a `UserInputError` with BAD_USER_INPUT for a negative place in a history. */
+export function requireSequence(after: number | null | undefined): void {
+  if (after == null || after >= 0) return;
+  throw userError('BAD_USER_INPUT', `expected after to be 0 or more, got: ${after}`, ['after']);
 }
 
 /** Filters without a generator of its own, whose `return()` would wait for the next event. */

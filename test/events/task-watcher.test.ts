@@ -1,13 +1,17 @@
 import { describe, expect } from 'vitest';
 import { newId } from '../../src/core/ids.ts';
 import type { TaskEvent } from '../../src/core/task-event.ts';
-import type { TaskWatcher, WatchPosition } from '../../src/events/task-watcher.ts';
+import type { EventWatcher, WatchPosition } from '../../src/events/event-watcher.ts';
 import { reopenTasks } from '../../src/db/statements/end-task.ts';
 import { upTo, watchedSql } from '../db/database.ts';
 import { take, takeAll, test } from './watched-task.ts';
 
 /** Watches a task that is there. */
-async function follow(watcher: TaskWatcher, id: string, position?: WatchPosition): Promise<AsyncGenerator<TaskEvent>> {
+async function follow(
+  watcher: EventWatcher<TaskEvent>,
+  id: string,
+  position?: WatchPosition,
+): Promise<AsyncGenerator<TaskEvent>> {
   const events = await watcher.watch(id, position);
   if (!events) throw new Error(`expected a task with the id ${id}, got none`);
   return events;

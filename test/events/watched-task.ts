@@ -4,7 +4,8 @@ import type { TaskEvent } from '../../src/core/task-event.ts';
 import type { Sql } from '../../src/db/sql.ts';
 import { appendEvents } from '../../src/db/statements/append-events.ts';
 import { EventBus } from '../../src/events/event-bus.ts';
-import { TaskWatcher } from '../../src/events/task-watcher.ts';
+import { taskSource } from '../../src/events/event-source.ts';
+import { EventWatcher } from '../../src/events/event-watcher.ts';
 import { openRedis } from '../../src/queue/redis.ts';
 import type { Redis } from 'ioredis';
 import { type Database, upTo } from '../db/database.ts';
@@ -12,13 +13,13 @@ import { test as base } from '../operations/service.ts';
 
 /** A watcher over connections that the test may break, and tasks to watch. */
 export interface Watching {
-  watcher: TaskWatcher;
+  watcher: EventWatcher<TaskEvent>;
   bus: EventBus;
   /** The connection that messages come by. */
   subscriber: Redis;
   database: Database;
   /** Another watcher on the same bus, which reads by way of `sql`. */
-  watcherOver(sql: Sql): TaskWatcher;
+  watcherOver(sql: Sql): EventWatcher<TaskEvent>;
   /** A new task; what its `publish` has not told yet, a watcher must find out by itself. */
   task(): Promise<WatchedTask>;
   /** How many connections listen to the channel of a task. */
@@ -44,7 +45,7 @@ export const test = base.extend('watching', async ({ service, world }, { onClean
   if (publisher.status !== 'ready') await once(publisher, 'ready');
   const bus = new EventBus({ publisher, subscriber, keyPrefix: world.prefix, logger });
   const { database } = service;
-  const watcherOver = (sql: Sql) => new TaskWatcher({ bus, sql, logger });
+  const watcherOver = (sql: Sql) => new EventWatcher(taskSource(bus, sql), logger);
   const watcher = watcherOver(database.sql);
   watcher.start();
   onCleanup(() => {

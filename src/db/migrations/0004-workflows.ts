@@ -29,7 +29,7 @@ export class Workflows extends Migration {
         cancel_requested_at timestamptz(3),
         cancel_reason text
       ) with (fillfactor = 50)`);
-    this.addSql('create index workflow_name on workflow (name, id)');
+    this.addSql('create index workflow_name on workflow (name, state, id)');
     this.addSql('create index workflow_state on workflow (state, id)');
     this.addSql(
       'create unique index workflow_idempotency_key on workflow (owner, idempotency_key) where idempotency_key is not null',

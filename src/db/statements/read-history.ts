@@ -1,3 +1,4 @@
+import type { History } from '../../core/event-history.ts';
 import type { TaskProgress } from '../../core/progress.ts';
 import type { TaskError, TaskEvent } from '../../core/task-event.ts';
 import { isTerminal, type TaskState } from '../../core/task-state.ts';
@@ -21,37 +22,31 @@ interface LifeRow {
 
 type StoredEvent = Omit<TaskEvent, 'taskId'>;
 
-const READ_HISTORY = statement(`
-  select t.state, t.sequence, t.attempt, t.started_sequence as "startedSequence", ${isoUtc('t.created_at')} as "createdAt",
+const LIFE = `t.state, t.sequence, t.attempt, t.started_sequence as "startedSequence", ${isoUtc('t.created_at')} as "createdAt",
     ${isoUtc('t.attempt_started_at')} as "attemptStartedAt", ${isoUtc('t.finished_at')} as "finishedAt",
-    t.progress, t.result, t.error, t.cancel_reason as "cancelReason",
+    t.progress, t.result, t.error, t.cancel_reason as "cancelReason"`;
+
+const STORED_EVENT = `sequence, type, ${isoUtc('at')} as at, state, attempt, progress, message, result, error`;
+
+const READ_HISTORY = statement(`
+  select ${LIFE},
     coalesce((
       select jsonb_agg(e order by e.sequence) from (
-        select sequence, type, ${isoUtc('at')} as at, state, attempt, progress, message, result, error
-        from task_event where task_id = t.id and sequence > $2 order by sequence limit $3
+        select ${STORED_EVENT} from task_event where task_id = t.id and sequence > $2 order by sequence limit $3
       ) e
     ), '[]') as events
   from task t where t.id = $1`);
-
-/** A stretch of a task's history, read at one moment. */
-export interface History {
-  /** In the order of their sequence, without a hole. */
-  events: TaskEvent[];
-  /** Whether there is more after these. */
-  more: boolean;
-  /** Whether the last of these events is the task's end. */
-  ended: boolean;
-  /** What a new subscriber gets first: the task as it is. */
-  snapshot: TaskEvent;
-  /** The task's end, whether or not it is among these events; null while there is none. */
-  terminal: TaskEvent | null;
-}
 
 /**
  * Reads the events of a task whose sequence is greater than `after`, at most about `limit` (two more at most, of those that
  * the task's row itself tells). Null when there is no such task.
  */
-export async function readHistory(sql: Sql, taskId: string, after: number, limit: number): Promise<History | null> {
+export async function readHistory(
+  sql: Sql,
+  taskId: string,
+  after: number,
+  limit: number,
+): Promise<History<TaskEvent> | null> {
   const [row] = await sql.query<LifeRow>(READ_HISTORY, [taskId, after, limit]);
   if (!row) return null;
   const more = row.events.length === limit && limit > 0;
@@ -99,9 +94,33 @@ function snapshotOf(taskId: string, row: LifeRow): TaskEvent {
   return { taskId, sequence, type: 'SNAPSHOT', at, state, attempt, progress, result, error };
 }
 
-const READ_SEQUENCES = statement('select id as "taskId", sequence from task where id = any ($1::uuid[])');
+/** Which event. */
+export interface EventPlace {
+  taskId: string;
+  sequence: number;
+}
+
+const READ_EVENTS = statement(`
+  select t.id, i.sequence as wanted, ${LIFE},
+    coalesce((
+      select jsonb_agg(e) from (
+        select ${STORED_EVENT} from task_event where task_id = t.id and sequence = i.sequence
+      ) e
+    ), '[]') as events
+  from jsonb_to_recordset($1::jsonb) as i("taskId" uuid, sequence int) join task t on t.id = i."taskId"`);
+
+/** Reads single events of tasks, in any order; what there is not is left out. */
+export async function readEvents(sql: Sql, places: readonly EventPlace[]): Promise<TaskEvent[]> {
+  const rows = await sql.query<LifeRow & { id: string; wanted: number }>(READ_EVENTS, [JSON.stringify(places)]);
+  return rows.flatMap(({ id: taskId, wanted, ...row }) => {
+    const event = [...row.events, ...eventsOfRow(row)].find(({ sequence }) => sequence === wanted);
+    return event ? [{ ...event, taskId }] : [];
+  });
+}
+
+const READ_SEQUENCES = statement('select id, sequence from task where id = any ($1::uuid[])');
 
 /** The newest sequence of each task; tasks that are gone are left out. */
-export function readSequences(sql: Sql, ids: readonly string[]): Promise<{ taskId: string; sequence: number }[]> {
+export function readSequences(sql: Sql, ids: readonly string[]): Promise<{ id: string; sequence: number }[]> {
   return sql.query(READ_SEQUENCES, [ids]);
 }

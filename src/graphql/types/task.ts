@@ -82,6 +82,18 @@ function addInterface(builder: Builder, resolveType: (task: TaskRow) => string):
         description: 'What it has done and will not do again, oldest first; at most 1,000.',
         resolve: (task, _args, { resources }) => listSteps(resources, task.id),
       }),
+      workflow: t.field({
+        type: 'Workflow',
+        nullable: true,
+        description: 'The workflow that it is a step of.',
+        resolve: ({ workflowId }, _args, { loadWorkflow }) => (workflowId ? loadWorkflow(workflowId) : null),
+      }),
+      workflowStepKey: t.id({
+        nullable: true,
+        description: 'The key of that step.',
+        resolve: ({ workflowId, workflowStep: position }, _args, { loadStepKey }) =>
+          workflowId && position != null ? loadStepKey({ workflowId, position }) : null,
+      }),
       events: t.field({
         type: eventConnection,
         description: 'Its history, oldest first; a cursor is the sequence of an event.',

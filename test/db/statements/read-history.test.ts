@@ -125,7 +125,7 @@ test('the newest sequences of tasks are read together; of one that is gone there
 
   const read = await readSequences(database.sql, [ended, newId(), pending]);
 
-  expect(new Map(read.map(({ taskId, sequence }) => [taskId, sequence]))).toEqual(
+  expect(new Map(read.map(({ id, sequence }) => [id, sequence]))).toEqual(
     new Map([
       [ended, 19],
       [pending, 1],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { TaskEvent } from '../../src/core/task-event.ts';
-import { TaskSubscription } from '../../src/events/task-subscription.ts';
+import { EventSubscription } from '../../src/events/event-subscription.ts';
 import { upTo } from '../db/database.ts';
 
 const TASK_ID = '0193b3e2-aaaa-7000-8000-00000000000f';
@@ -11,7 +11,7 @@ function event(sequence: number): TaskEvent {
 }
 
 test('past 64 events that nobody reads, none is kept', async () => {
-  const subscription = new TaskSubscription(TASK_ID, 0);
+  const subscription = new EventSubscription<TaskEvent>(TASK_ID, 0, () => false);
 
   for (const sequence of upTo(65)) subscription.push(event(sequence));
 
@@ -19,7 +19,7 @@ test('past 64 events that nobody reads, none is kept', async () => {
 });
 
 test('64 events are kept and handed on one by one', async () => {
-  const subscription = new TaskSubscription(TASK_ID, 0);
+  const subscription = new EventSubscription<TaskEvent>(TASK_ID, 0, () => false);
 
   for (const sequence of upTo(64)) subscription.push(event(sequence));
 
@@ -33,7 +33,7 @@ test('who reads from Postgres whenever told to gets every event once, in order, 
   });
   await fc.assert(
     fc.asyncProperty(arrivals, fc.boolean(), async (steps, ordered) => {
-      const subscription = new TaskSubscription(TASK_ID, 0);
+      const subscription = new EventSubscription<TaskEvent>(TASK_ID, 0, () => false);
       const delivered: number[] = [];
       let stored = 0;
       const readOne = async () => {

@@ -1,12 +1,10 @@
 import type { Logger } from 'pino';
-import type { TaskEvent } from '../core/task-event.ts';
+import type { History } from '../core/event-history.ts';
 import { isPostgresUnavailable } from '../db/unavailable.ts';
-import type { Sql } from '../db/sql.ts';
-import { type History, readHistory, readSequences } from '../db/statements/read-history.ts';
-import type { EventBus } from './event-bus.ts';
-import { TaskSubscription } from './task-subscription.ts';
+import type { EventSource } from './event-source.ts';
+import { EventSubscription } from './event-subscription.ts';
 
-/** How often the sequences of all watched tasks are compared with what was delivered: makes up for any lost message. */
+/** How often the sequences of all that is watched are compared with what was delivered: makes up for any lost message. */
 const REFRESH_INTERVAL_MS = 10_000;
 const REFRESH_CHUNK = 1000;
 const PAGE = 100;
@@ -14,32 +12,28 @@ const PAGE = 100;
 const ATTACH_TIMEOUT_MS = 1000;
 const POSTGRES_RETRY_MS = 500;
 
-export interface TaskWatcherOptions {
-  bus: EventBus;
-  sql: Sql;
-  logger: Logger;
-}
-
-/** Where a subscriber is in a task's history. */
+/** Where a subscriber is in a history. */
 export interface WatchPosition {
   /** The last sequence that the client has seen; without it the stream begins with a snapshot. */
   after?: number | undefined;
 }
 
-/** Follows tasks for all subscribers of a process. */
-export class TaskWatcher {
-  readonly #options: TaskWatcherOptions;
-  readonly #subscriptions = new Set<TaskSubscription>();
+/** Follows what has events, all tasks or all workflows, for all subscribers of a process. */
+export class EventWatcher<E extends { sequence: number }> {
+  readonly #source: EventSource<E>;
+  readonly #logger: Logger;
+  readonly #subscriptions = new Set<EventSubscription<E>>();
   #timer: NodeJS.Timeout | undefined;
   #stopListening: (() => void) | undefined;
 
-  constructor(options: TaskWatcherOptions) {
-    this.#options = options;
+  constructor(source: EventSource<E>, logger: Logger) {
+    this.#source = source;
+    this.#logger = logger;
   }
 
   start(): void {
     this.#timer = setInterval(() => void this.refresh(), REFRESH_INTERVAL_MS).unref();
-    this.#stopListening = this.#options.bus.onResubscribed(() => void this.refresh());
+    this.#stopListening = this.#source.onResubscribed(() => void this.refresh());
   }
 
   /** Ends every stream. */
@@ -50,16 +44,16 @@ export class TaskWatcher {
   }
 
   /**
-   * The events of a task, live: first a snapshot or all after `position.after`, then what follows, without a hole or a
-   * repeat; it ends after the terminal event. Null when there is no such task.
+   * The events of a task or a workflow, live: first a snapshot or all after `position.after`, then what follows, without a
+   * hole or a repeat; it ends after the terminal event. Null when there is no such id.
    *
    * Rejects when Postgres does not answer the first read; later it waits for Postgres.
    */
-  async watch(taskId: string, { after }: WatchPosition = {}): Promise<AsyncGenerator<TaskEvent> | null> {
-    const subscription = new TaskSubscription(taskId, after ?? 0);
+  async watch(id: string, { after }: WatchPosition = {}): Promise<AsyncGenerator<E> | null> {
+    const subscription = new EventSubscription<E>(id, after ?? 0, (event) => this.#source.isEnd(event));
     const detach = await this.#attach(subscription);
     try {
-      const first = await readHistory(this.#options.sql, taskId, subscription.cursor, after === undefined ? 0 : PAGE);
+      const first = await this.#source.readHistory(id, subscription.cursor, after === undefined ? 0 : PAGE);
       if (first) return endedFromOutside(this.#follow(subscription, first, after === undefined, detach), detach);
     } catch (error) {
       detach();
@@ -69,31 +63,26 @@ export class TaskWatcher {
     return null;
   }
 
-  /** Looks for events that the subscribers have not got, with one query for a thousand tasks. */
+  /** Looks for events that the subscribers have not got, with one query for a thousand ids. */
   async refresh(): Promise<void> {
     try {
-      const watched = Map.groupBy(this.#subscriptions, ({ taskId }) => taskId);
+      const watched = Map.groupBy(this.#subscriptions, ({ id }) => id);
       const ids = [...watched.keys()];
       for (let from = 0; from < ids.length; from += REFRESH_CHUNK) {
-        for (const { taskId, sequence } of await readSequences(
-          this.#options.sql,
-          ids.slice(from, from + REFRESH_CHUNK),
-        )) {
-          for (const subscription of watched.get(taskId) ?? []) subscription.catchUpTo(sequence);
+        for (const { id, sequence } of await this.#source.readSequences(ids.slice(from, from + REFRESH_CHUNK))) {
+          for (const subscription of watched.get(id) ?? []) subscription.catchUpTo(sequence);
         }
       }
     } catch (error) {
-      this.#options.logger.debug({ error }, 'watched tasks could not be compared with Postgres; trying again later');
+      this.#logger.debug({ error }, 'what is watched could not be compared with Postgres; trying again later');
     }
   }
 
   /** Listens to the live channel before anything is read, so that nothing falls in between. */
-  async #attach(subscription: TaskSubscription): Promise<() => void> {
+  async #attach(subscription: EventSubscription<E>): Promise<() => void> {
     this.#subscriptions.add(subscription);
-    const attached = this.#options.bus.subscribe(subscription.taskId, (event) => subscription.push(event));
-    attached.catch((error: Error) =>
-      this.#options.logger.debug({ error: error.message }, 'a channel was not attached'),
-    );
+    const attached = this.#source.subscribe(subscription.id, (event) => subscription.push(event));
+    attached.catch((error: Error) => this.#logger.debug({ error: error.message }, 'a channel was not attached'));
     const inTime = await Promise.race([
       attached.then(
         () => true,
@@ -110,11 +99,11 @@ export class TaskWatcher {
   }
 
   async *#follow(
-    subscription: TaskSubscription,
-    first: History,
+    subscription: EventSubscription<E>,
+    first: History<E>,
     withSnapshot: boolean,
     detach: () => void,
-  ): AsyncGenerator<TaskEvent> {
+  ): AsyncGenerator<E> {
     try {
       // A cursor beyond the end would wait for events that never come.
       subscription.advance(Math.min(subscription.cursor, first.snapshot.sequence), false);
@@ -131,14 +120,14 @@ export class TaskWatcher {
     }
   }
 
-  /** The snapshot stands for all before it; of a task that has ended, its terminal event comes all the same. */
-  async *#openWithSnapshot(subscription: TaskSubscription, { snapshot, terminal }: History): AsyncGenerator<TaskEvent> {
+  /** The snapshot stands for all before it; of what has ended, the terminal event comes all the same. */
+  async *#openWithSnapshot(subscription: EventSubscription<E>, { snapshot, terminal }: History<E>): AsyncGenerator<E> {
     subscription.advance(snapshot.sequence, terminal !== null);
     yield snapshot;
     if (terminal) yield terminal;
   }
 
-  async *#deliver(subscription: TaskSubscription, history: History | null): AsyncGenerator<TaskEvent> {
+  async *#deliver(subscription: EventSubscription<E>, history: History<E> | null): AsyncGenerator<E> {
     if (!history) return subscription.close();
     const { events, more, ended } = history;
     for (const [index, event] of events.entries()) {
@@ -150,11 +139,11 @@ export class TaskWatcher {
     if (more) subscription.reread();
   }
 
-  /** Reads on from the cursor; waits for Postgres as long as somebody listens. Null when the task is gone. */
-  async #read(subscription: TaskSubscription): Promise<History | null> {
+  /** Reads on from the cursor; waits for Postgres as long as somebody listens. Null when it is gone. */
+  async #read(subscription: EventSubscription<E>): Promise<History<E> | null> {
     for (;;) {
       try {
-        return await readHistory(this.#options.sql, subscription.taskId, subscription.cursor, PAGE);
+        return await this.#source.readHistory(subscription.id, subscription.cursor, PAGE);
       } catch (error) {
         if (!isPostgresUnavailable(error)) throw error;
         if (subscription.closed) return null;
@@ -168,7 +157,7 @@ export class TaskWatcher {
  * A generator that waits for an event does not hear `return()`: it must be woken. One that has not begun hears it and skips
  * its `finally`.
  */
-function endedFromOutside(events: AsyncGenerator<TaskEvent>, detach: () => void): AsyncGenerator<TaskEvent> {
+function endedFromOutside<E>(events: AsyncGenerator<E>, detach: () => void): AsyncGenerator<E> {
   const endNow = events.return.bind(events);
   const failNow = events.throw.bind(events);
   events.return = (value) => {

@@ -1,31 +1,35 @@
-import type { TaskEvent } from '../core/task-event.ts';
-import { isTerminal } from '../core/task-state.ts';
+/** What a subscription looks at of an event. */
+interface Sequenced {
+  sequence: number;
+}
 
 /** The most live events that wait for a slow reader; past it they are dropped and read from Postgres later. */
 const BUFFER_MAX = 64;
 
 /**
- * One subscriber of one task: a cursor and a bounded buffer. It hands on a live event only when that is the very next one;
+ * One subscriber of one task or workflow: a cursor and a bounded buffer. It hands on a live event only when that is the very next one;
  * anything else makes it ask for a read from Postgres.
  */
-export class TaskSubscription {
-  readonly taskId: string;
+export class EventSubscription<E extends Sequenced> {
+  readonly id: string;
   /** The last sequence that was delivered. */
   cursor: number;
-  /** Whether the task's end was delivered. */
+  /** Whether the end was delivered. */
   ended = false;
   closed = false;
-  #buffer: TaskEvent[] = [];
+  readonly #isEnd: (event: E) => boolean;
+  #buffer: E[] = [];
   #mustRead = false;
   #wake: (() => void) | undefined;
 
-  constructor(taskId: string, after: number) {
-    this.taskId = taskId;
+  constructor(id: string, after: number, isEnd: (event: E) => boolean) {
+    this.id = id;
     this.cursor = after;
+    this.#isEnd = isEnd;
   }
 
   /** A live event has come. */
-  push(event: TaskEvent): void {
+  push(event: E): void {
     if (event.sequence <= this.cursor) return;
     if (this.#buffer.length >= BUFFER_MAX) return this.reread();
     this.#buffer.push(event);
@@ -39,7 +43,7 @@ export class TaskSubscription {
     this.#wake?.();
   }
 
-  /** The task has got as far as `sequence`. */
+  /** It has got as far as `sequence`. */
   catchUpTo(sequence: number): void {
     const newest = this.#buffer.at(-1)?.sequence ?? this.cursor;
     if (sequence > newest) this.reread();
@@ -57,7 +61,7 @@ export class TaskSubscription {
   }
 
   /** The next event, or what to do instead; waits for it. */
-  async next(): Promise<TaskEvent | 'reread' | 'closed'> {
+  async next(): Promise<E | 'reread' | 'closed'> {
     for (;;) {
       if (this.closed) return 'closed';
       if (this.#mustRead) {
@@ -71,8 +75,8 @@ export class TaskSubscription {
     }
   }
 
-  #take(event: TaskEvent): TaskEvent | 'reread' {
-    this.advance(event.sequence, isTerminal(event.state));
+  #take(event: E): E | 'reread' {
+    this.advance(event.sequence, this.#isEnd(event));
     return event;
   }
 
