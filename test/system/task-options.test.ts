@@ -140,6 +140,23 @@ test('a task that no worker knows is parked, and runs when a worker registers th
   expect(end).toMatchObject({ type: 'SUCCESS', attempt: 1 });
 });
 
+test('a worker leaves tasks that it does not know to one that does', async ({ taskwire }) => {
+  const [{ client }, old] = await Promise.all([
+    taskwire.startApi(),
+    taskwire.startWorker({ DIAGNOSTIC_TASKS: 'false', QUEUES: 'diagnostics' }),
+    taskwire.startWorker({ QUEUES: 'diagnostics' }),
+  ]);
+
+  const ids = await client.enqueueMany(
+    'noop',
+    Array.from({ length: 30 }, () => ({})),
+  );
+  const ends = await Promise.all(ids.map((id) => client.finished(id)));
+
+  expect(ends.map(({ type, attempt }) => `${type} ${attempt}`)).toEqual(ids.map(() => 'SUCCESS 1'));
+  expect(old.lines.filter(({ msg }) => msg.includes('parked'))).toEqual([]);
+});
+
 test('the attempts of a task and how each failed stay readable', async ({ taskwire }) => {
   const { client } = await taskwire.startApi();
   await taskwire.startWorker();
