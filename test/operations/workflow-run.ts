@@ -3,8 +3,7 @@ import { settleAttempts } from '../../src/db/statements/settle-attempts.ts';
 import { startSteps } from '../../src/db/statements/start-steps.ts';
 import type { SqlPool } from '../../src/db/sql.ts';
 import { endSteps } from '../../src/operations/advance-workflows.ts';
-import { TaskCatalog } from '../../src/tasks/catalog.ts';
-import { catalog as contracts } from '../../src/tasks/catalog.ts';
+import { catalog as contracts, TaskCatalog } from '../../src/tasks/catalog.ts';
 import { settlement, type Database } from '../db/database.ts';
 import type { RandomStep } from './random-workflow.ts';
 
