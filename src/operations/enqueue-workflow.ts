@@ -68,7 +68,7 @@ export interface PreparedWorkflow {
 }
 
 /** Checks a workflow and makes its rows. Throws as {@link enqueueWorkflow} does. */
-function prepareWorkflow(
+export function prepareWorkflow(
   { catalog }: Pick<EnqueueResources, 'catalog'>,
   { name, steps: specs, idempotencyKey = null, owner = '' }: EnqueueWorkflowInput,
 ): PreparedWorkflow {

@@ -7,7 +7,7 @@ import { catalog as contracts, TaskCatalog } from '../../src/tasks/catalog.ts';
 import { settlement, type Database } from '../db/database.ts';
 import type { RandomStep } from './random-workflow.ts';
 
-export const catalog = new TaskCatalog(contracts);
+const catalog = new TaskCatalog(contracts);
 
 /** How a step stands in Postgres, with its task. */
 export interface StepRow {
