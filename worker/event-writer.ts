@@ -1,4 +1,5 @@
 import { FencedError } from '../src/core/errors.ts';
+import type { TaskEvent } from '../src/core/task-event.ts';
 import { countLogLines, type NewEvent } from '../src/db/statements/append-events.ts';
 import { untilAvailable } from './until-available.ts';
 import type { WorkerResources } from './worker-resources.ts';
@@ -57,17 +58,19 @@ export class LogWriter {
   }
 }
 
-/** Writes an event of a running attempt and publishes it. Waits for Postgres; never rejects. */
+/** Writes an event of a running attempt and publishes it; null when it could not. Waits for Postgres; never rejects. */
 export async function writeEvent(
   resources: WorkerResources,
   { taskId, attempt, onFenced }: WritingAttempt,
   event: NewEvent,
-): Promise<void> {
+): Promise<TaskEvent | null> {
   try {
     const added = await untilAvailable(resources, () => resources.events.add(event));
     if (added) resources.bus.publish([added]);
     else onFenced(new FencedError(taskId, attempt));
+    return added;
   } catch (error) {
     resources.logger.error({ taskId, error }, 'An event of the task was not written');
+    return null;
   }
 }

@@ -60,7 +60,7 @@ function openAttempt(resources: WorkerResources, task: ClaimedTask, running: Run
   if (!contract) throw new Error(`expected a contract for the claimed task ${task.name}, got none`);
   const { id: taskId, attempt } = task;
   const writing = { taskId, attempt, onFenced: (error: FencedError) => running.end(error, 0) };
-  const progress = new ProgressReporter(resources, writing);
+  const progress = new ProgressReporter(resources, writing, (event) => resources.workflowProgress.note(task, event));
   const log = new LogWriter(resources, writing);
   const folder = attemptFolder(resources.tempDir, taskId, attempt);
   const cleanup = new AttemptCleanup(folder, logger);

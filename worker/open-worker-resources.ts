@@ -18,6 +18,7 @@ import type { Heartbeat } from './maintenance/heartbeat.ts';
 import { openHandlerResources } from './open-handler-resources.ts';
 import type { RunningAttempts } from './running-attempts.ts';
 import type { WorkerResources } from './worker-resources.ts';
+import { WorkflowProgress } from './workflow-progress.ts';
 
 export interface WorkerResourcesOptions {
   config: ServiceConfig;
@@ -41,6 +42,7 @@ export function openWorkerResources(options: WorkerResourcesOptions): WorkerReso
       catalog.contracts.map(({ name }) => name),
     ),
     workerId,
+    workflowProgress: new WorkflowProgress(core.resources, logger),
     running,
     handlers,
     handlerResources: openHandlerResources(config, core.resources),

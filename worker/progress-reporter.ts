@@ -1,4 +1,5 @@
 import { deriveProgress, type ProgressOrigin, type ProgressReport } from '../src/core/progress.ts';
+import type { TaskEvent } from '../src/core/task-event.ts';
 import { toStorableText } from '../src/core/storable.ts';
 import { type WritingAttempt, writeEvent } from './event-writer.ts';
 import type { WorkerResources } from './worker-resources.ts';
@@ -13,6 +14,7 @@ const INTERVAL_MS = 100;
 export class ProgressReporter {
   readonly #resources: WorkerResources;
   readonly #attempt: WritingAttempt;
+  readonly #onWritten: (event: TaskEvent) => void;
   #origin: ProgressOrigin | undefined;
   #pending: ProgressReport | undefined;
   #writing: Promise<void> | undefined;
@@ -20,9 +22,11 @@ export class ProgressReporter {
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
 
-  constructor(resources: WorkerResources, attempt: WritingAttempt) {
+  /** `onWritten` hears of each report that was written. */
+  constructor(resources: WorkerResources, attempt: WritingAttempt, onWritten: (event: TaskEvent) => void) {
     this.#resources = resources;
     this.#attempt = attempt;
+    this.#onWritten = onWritten;
   }
 
   /** Never throws for a number that can't be stored: such a report is left out. */
@@ -66,7 +70,8 @@ export class ProgressReporter {
     const { taskId, attempt } = this.#attempt;
     const progress = deriveProgress(report, origin, Date.now());
     const event = { taskId, attempt, type: 'PROGRESS', progress, message: null, at: progress.at } as const;
-    await writeEvent(this.#resources, this.#attempt, event);
+    const written = await writeEvent(this.#resources, this.#attempt, event);
+    if (written) this.#onWritten(written);
   }
 }
 

@@ -14,6 +14,7 @@ import type { TaskQueues } from '../src/queue/task-queues.ts';
 import type { ChildPools } from './isolation/child-pools.ts';
 import type { RunningAttempts } from './running-attempts.ts';
 import type { HandlerRegistry, HandlerResources } from './task-handler.ts';
+import type { WorkflowProgress } from './workflow-progress.ts';
 
 /** What running a task needs. Claims, settlements and events of concurrent tasks are written together. */
 export interface WorkerResources extends EnqueueResources {
@@ -33,6 +34,8 @@ export interface WorkerResources extends EnqueueResources {
   events: Batcher<NewEvent, TaskEvent | null>;
   /** Says that the first attempt of a workflow's step has begun. */
   stepStarts: Batcher<StepStart, undefined>;
+  /** Tells of the progress of workflows. */
+  workflowProgress: WorkflowProgress;
   running: RunningAttempts;
   /** Runs what must not run in this process. */
   children: ChildPools;

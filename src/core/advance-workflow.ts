@@ -37,6 +37,8 @@ export interface WorkflowRecord {
   /** Of all its steps. */
   weight: number;
   doneWeight: number;
+  /** As it was told last; it does not go back until the workflow is run again. */
+  percent: number;
   /** That of the first step whose failure is not allowed for. */
   error: TaskError | null;
   cancelled: boolean;
@@ -170,7 +172,7 @@ export class Advance {
     for (const position of done.flatMap(({ dependants }) => dependants)) this.step(position).succeeded += 1;
     const doneWeight = done.reduce((sum, { weight }) => sum + weight, 0);
     const fresh = { state: 'RUNNING', error: null, cancelled: false, cancelReason: null } as const;
-    Object.assign(this.workflow, { ...fresh, openSteps: again.length, doneWeight });
+    Object.assign(this.workflow, { ...fresh, openSteps: again.length, doneWeight, percent: 0 });
     this.#tell('ENQUEUED');
     return again.filter((step) => decideJoin(step) === 'start');
   }
@@ -205,13 +207,14 @@ export class Advance {
   #tell(type: WorkflowEvent['type'], step?: StepRecord, cause?: Cause | null): void {
     const { workflow } = this;
     workflow.sequence += 1;
+    workflow.percent = Math.max(workflow.percent, percentOf(workflow));
     this.events.push({
       workflowId: workflow.id,
       sequence: workflow.sequence,
       type,
       at: this.at,
       state: workflow.state,
-      percent: percentOf(workflow),
+      percent: workflow.percent,
       stepKey: step?.key ?? null,
       stepState: step?.state ?? null,
       taskId: cause?.taskId ?? null,

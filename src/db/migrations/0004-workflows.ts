@@ -23,6 +23,7 @@ export class Workflows extends Migration {
         open_steps int not null,
         weight float8 not null,
         done_weight float8 not null default 0,
+        percent float8 not null default 0,
         error jsonb,
         created_at timestamptz(3) not null,
         finished_at timestamptz(3),

@@ -2,7 +2,8 @@ import type { Advance, StepDetails, StepRecord, WorkflowRecord } from '../../cor
 import { isoUtc, type Sql, statement } from '../sql.ts';
 
 const LOCK_WORKFLOWS = statement(`
-  select id, owner, state, sequence, open_steps as "openSteps", weight, done_weight as "doneWeight", error,
+  select id, owner, state, sequence, open_steps as "openSteps", weight, done_weight as "doneWeight", percent,
+    error,
     cancel_requested_at is not null as cancelled, cancel_reason as "cancelReason", ${isoUtc('clock_timestamp()')} as now
   from workflow where id = any ($1::uuid[]) order by id for update`);
 
@@ -95,12 +96,12 @@ export function readOpenSteps(sql: Sql, workflowIds: readonly string[]): Promise
 const RECORD_ADVANCES = statement(`
   with workflows as (
     update workflow w
-    set state = i.state, sequence = i.sequence, open_steps = i."openSteps", done_weight = i."doneWeight",
+    set state = i.state, sequence = i.sequence, open_steps = i."openSteps", done_weight = i."doneWeight", percent = i.percent,
       error = nullif(i.error, 'null'),
       cancel_requested_at = case when i.cancelled then w.cancel_requested_at end,
       cancel_reason = case when i.cancelled then w.cancel_reason end, finished_at = case when i.state = 'RUNNING' then null else i.now end
     from jsonb_to_recordset($1::jsonb) as i(
-      id uuid, state text, sequence int, "openSteps" int, "doneWeight" float8, error jsonb, cancelled boolean,
+      id uuid, state text, sequence int, "openSteps" int, "doneWeight" float8, percent float8, error jsonb, cancelled boolean,
       now timestamptz
     )
     where w.id = i.id

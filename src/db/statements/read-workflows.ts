@@ -1,6 +1,7 @@
 import type { TaskError } from '../../core/task-event.ts';
 import type { WorkflowState } from '../../core/workflow-state.ts';
 import { isoUtc, type Sql, statement } from '../sql.ts';
+import { RUNNING_WEIGHT } from './append-workflow-progress.ts';
 
 /** A workflow as a whole. */
 export interface WorkflowView {
@@ -23,12 +24,10 @@ export interface WorkflowView {
 const READ_WORKFLOWS = statement(`
   select w.id, w.name, w.state, w.sequence, w.error, ${isoUtc('w.created_at')} as "createdAt",
     ${isoUtc('w.finished_at')} as "finishedAt", w.cancel_reason as "cancelReason",
-    least(100, 100 * (w.done_weight + coalesce(r.weight, 0)) / w.weight) as percent
-  from workflow w left join lateral (
-    select sum(s.weight * (t.progress ->> 'percent')::float8 / 100) as weight
-    from workflow_step s join task t on t.id = s.task_id
-    where s.workflow_id = w.id and s.state = 'RUNNING'
-  ) r on w.state = 'RUNNING'
+    case w.state when 'RUNNING'
+      then greatest(w.percent, least(100, 100 * (w.done_weight + ${RUNNING_WEIGHT}) / w.weight))
+      else w.percent end as percent
+  from workflow w
   where w.id = any ($1::uuid[])`);
 
 /** Reads workflows, in any order; those that are gone are left out. */

@@ -32,12 +32,12 @@ const START_STEPS = statement(`
     select workflow_id, count(*)::int as steps from started group by workflow_id
   ), grown as (
     update workflow w set sequence = w.sequence + c.steps from counted c where w.id = c.workflow_id
-    returning w.id, w.sequence - c.steps as before, w.state, w.done_weight, w.weight
+    returning w.id, w.sequence - c.steps as before, w.state, w.percent
   )
   insert into workflow_event
     (workflow_id, sequence, type, at, state, percent, step_key, step_state, task_id, task_sequence)
   select g.id, g.before + row_number() over (partition by g.id order by s.position), 'STEP', clock_timestamp(), g.state,
-    100 * g.done_weight / g.weight, s.key, 'RUNNING', s.task_id, s.task_sequence
+    g.percent, s.key, 'RUNNING', s.task_id, s.task_sequence
   from started s join grown g on g.id = s.workflow_id
   returning workflow_id as "workflowId", sequence, type, ${isoUtc('at')} as at, state, percent, step_key as "stepKey",
     step_state as "stepState", task_id as "taskId", task_sequence as "taskSequence"`);

@@ -7,6 +7,7 @@ const DESCRIPTIONS: Record<WorkflowEventType, string> = {
   SNAPSHOT: 'The workflow as it is when a subscription begins; it stands for all that happened before.',
   ENQUEUED: 'It was enqueued, or is to be run again; steps that wait for nothing are READY with it.',
   STEP: 'A step has come to another state.',
+  PROGRESS: 'A step that runs has got further; told at most once a second by each worker.',
   SUCCESS: 'All of it has ended, and well.',
   FAILURE: 'All of it has ended, after a failure.',
   REVOKED: 'All of it has ended, after it was cancelled.',
@@ -34,13 +35,14 @@ function addObject(builder: Builder): void {
       at: t.expose('at', { type: 'DateTime', description: 'When it happened.' }),
       state: t.expose('state', { type: 'WorkflowState', description: 'The state of the workflow after it.' }),
       percent: t.exposeFloat('percent', {
-        description: '0 to 100: the weight of the steps that have ended.',
+        description:
+          '0 to 100, by weight: the steps that have ended, and those that run as far as was told. It never goes back in a run.',
       }),
-      stepKey: t.exposeID('stepKey', { nullable: true, description: 'The key of the step, on STEP.' }),
+      stepKey: t.exposeID('stepKey', { nullable: true, description: 'The key of the step, on STEP and PROGRESS.' }),
       stepState: t.expose('stepState', {
         type: 'StepState',
         nullable: true,
-        description: 'The state of the step after it, on STEP.',
+        description: 'The state of the step after it, on STEP and PROGRESS.',
       }),
       event: t.field({
         type: 'TaskEvent',
