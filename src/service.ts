@@ -15,6 +15,8 @@ import { Dispatcher } from './queue/dispatcher.ts';
 import { findRedisProblem, openRedis } from './queue/redis.ts';
 import { TaskQueues } from './queue/task-queues.ts';
 import { openCatalog } from './tasks/catalog.ts';
+import { WorkflowCatalog } from './tasks/workflow-catalog.ts';
+import { workflows } from './tasks/workflows.ts';
 
 /** A statement of the API answers within this time or counts as unavailable: callers hear of it within 5 s. */
 const QUERY_TIMEOUT_MS = 4000;
@@ -108,7 +110,14 @@ export async function openService(config: ServiceConfig, logger: Logger): Promis
   workflowWatcher.start();
   const links = new DownloadLinks(config);
   return {
-    resources: { ...core.resources, watcher, workflowWatcher, links, maxUploadBytes: config.maxUploadBytes },
+    resources: {
+      ...core.resources,
+      workflows: new WorkflowCatalog(workflows),
+      watcher,
+      workflowWatcher,
+      links,
+      maxUploadBytes: config.maxUploadBytes,
+    },
     async close() {
       watcher.stop();
       workflowWatcher.stop();

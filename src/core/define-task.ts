@@ -144,10 +144,11 @@ function contract<Name extends string, Input extends z.ZodObject, Output extends
   });
 }
 
-/** Names of tasks and queues: kebab-case, so that they are safe in keys of Redis, in mutations and on the command line. */
+/** Names of tasks, queues and workflows: kebab-case, so that they are safe in keys of Redis, in mutations and on the command line. */
 export const KEBAB_CASE = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 
-function requireName(what: string, name: string): void {
+/** Throws a `TypeError` when the name of `what` is not kebab-case. */
+export function requireName(what: string, name: string): void {
   if (!KEBAB_CASE.test(name)) {
     throw new TypeError(`expected the ${what} to be kebab-case, e.g. send-welcome-email, got: ${JSON.stringify(name)}`);
   }

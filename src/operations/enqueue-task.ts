@@ -107,10 +107,10 @@ export function unknownTask(name: string, contracts: readonly TaskContract[], pa
 }
 
 /** What is wrong with a payload; nothing when it fits its contract and can be stored. */
-export function payloadProblems(contract: TaskContract, payload: unknown): InputProblem[] {
+export function payloadProblems({ input }: Pick<TaskContract, 'input'>, payload: unknown): InputProblem[] {
   const unstorable = findStorageProblem(payload);
   if (unstorable) return [{ code: 'PAYLOAD_INVALID', ...unstorable }];
-  const parsed = contract.input.safeParse(payload ?? {});
+  const parsed = input.safeParse(payload ?? {});
   return (parsed.error?.issues ?? []).map(({ message, path }) => ({
     code: 'PAYLOAD_INVALID',
     message,

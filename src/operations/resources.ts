@@ -9,6 +9,7 @@ import type { FileStore } from '../files/file-store.ts';
 import type { Dispatcher } from '../queue/dispatcher.ts';
 import type { TaskQueues } from '../queue/task-queues.ts';
 import type { TaskCatalog } from '../tasks/catalog.ts';
+import type { WorkflowCatalog } from '../tasks/workflow-catalog.ts';
 import type { DownloadLinks } from './download-links.ts';
 import type { Inserts } from './open-inserts.ts';
 
@@ -25,6 +26,7 @@ export interface ServiceResources extends EnqueueResources {
   dispatcher: Dispatcher;
   orm: Orm;
   queues: TaskQueues;
+  workflows: WorkflowCatalog;
   bus: EventBus;
   watcher: EventWatcher<TaskEvent>;
   workflowWatcher: EventWatcher<WorkflowEvent>;

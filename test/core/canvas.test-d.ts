@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { chain, chord, group, type Node, type ResultRef, signature } from '../../src/core/canvas.ts';
 import { defineTask } from '../../src/core/define-task.ts';
+import { defineWorkflow } from '../../src/core/define-workflow.ts';
 import type { Ref } from '../../src/core/result-ref.ts';
 import { toSteps } from '../../src/core/to-steps.ts';
 import type { enqueueWorkflow } from '../../src/operations/enqueue-workflow.ts';
@@ -137,3 +138,17 @@ chain(made, ({ item, at, maybe }) => signature(nested, { item, at, note: maybe.i
 
 // @ts-expect-error an empty list where no list is wanted
 signature(sendNotification, { userId: 1, message: [] });
+
+const spec = { name: 'wait', description: 'Waits.', input: z.object({ steps: z.int().default(3) }) };
+
+/** The input has its defaults when the workflow is built. */
+export const defined = defineWorkflow({
+  ...spec,
+  build: ({ steps }) => signature(countdown, { steps, stepMs: 0 }),
+});
+
+// @ts-expect-error a field that the input does not have
+defineWorkflow({ ...spec, build: ({ stepMs }) => signature(countdown, { steps: 1, stepMs }) });
+
+// @ts-expect-error a workflow that is not written
+defineWorkflow({ ...spec, build: ({ steps }) => ({ steps }) });
