@@ -1,6 +1,7 @@
 import SchemaBuilder from '@pothos/core';
 import RelayPlugin from '@pothos/plugin-relay';
 import type { TaskContract } from '../core/define-task.ts';
+import type { WorkflowContract } from '../core/define-workflow.ts';
 import type { InputProblem } from '../core/errors.ts';
 import type { TaskProgress } from '../core/progress.ts';
 import type { TaskError, TaskEvent, TaskEventType } from '../core/task-event.ts';
@@ -85,6 +86,7 @@ export interface SchemaTypes {
     TaskProgress: TaskProgress;
     TaskError: TaskError;
     TaskDefinition: TaskContract;
+    WorkflowDefinition: WorkflowContract;
     Workflow: WorkflowView;
     WorkflowStep: WorkflowStepView;
     WorkflowEvent: WorkflowEvent;

@@ -44,7 +44,7 @@ function openYoga(
   toPublicError: ToPublicError,
 ) {
   return createYoga<ServerContext, GraphQLContext>({
-    schema: buildSchema(catalog),
+    schema: buildSchema(catalog, resources.workflows),
     context: openContexts(resources),
     graphqlEndpoint: GRAPHQL_PATH,
     graphiql: production ? false : GRAPHIQL_OPTIONS,

@@ -13,13 +13,18 @@ import {
 } from 'graphql';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { signature } from '../../src/core/canvas.ts';
 import { defineTask } from '../../src/core/define-task.ts';
+import { defineWorkflow } from '../../src/core/define-workflow.ts';
 import { printApiSchema } from '../../src/graphql/print-schema.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { EXAMPLE_DOCUMENT } from '../../src/http/graphiql.ts';
 import { catalog, openCatalog, TaskCatalog } from '../../src/tasks/catalog.ts';
+import { noop } from '../../src/tasks/diagnostics.ts';
+import { WorkflowCatalog } from '../../src/tasks/workflow-catalog.ts';
+import { workflows } from '../../src/tasks/workflows.ts';
 
-const schema = buildSchema(openCatalog({ diagnosticTasks: true }));
+const schema = buildSchema(openCatalog({ diagnosticTasks: true }), new WorkflowCatalog(workflows));
 
 test('schema.graphql is current (npm run schema writes it)', async () => {
   const committed = await readFile(new URL('../../schema.graphql', import.meta.url), 'utf8');
@@ -48,6 +53,41 @@ test('each contract has its input, mutation, payload, task type and output', () 
   }
   expect(mutations['enqueueSendWelcomeEmail']?.args.map(({ name }) => name)).toEqual(['input', 'options']);
   expect(schema.getType('SendWelcomeEmailOutput')).toBeDefined();
+});
+
+test('each defined workflow has its input and its mutation', () => {
+  const nothing = defineWorkflow({
+    name: 'do-nothing',
+    description: 'Does nothing.',
+    input: z.object({}),
+    build: () => signature(noop, {}),
+  });
+
+  const mutations = buildSchema(new TaskCatalog([]), new WorkflowCatalog([...workflows, nothing])).getMutationType();
+  const signatureOf = (name: string) => {
+    const { args = [], type } = mutations?.getFields()[name] ?? {};
+    return [...args.map(({ name, type }) => `${name}: ${String(type)}`), String(type)];
+  };
+
+  expect(signatureOf('enqueueCsvReportWorkflow')).toEqual([
+    'input: CsvReportWorkflowInput!',
+    'idempotencyKey: String',
+    'WorkflowPayload!',
+  ]);
+  expect(signatureOf('enqueueDoNothingWorkflow')).toEqual([
+    'input: JSON',
+    'idempotencyKey: String',
+    'WorkflowPayload!',
+  ]);
+});
+
+test('a workflow whose types would clash with others is refused with its name', () => {
+  const text = z.object({ text: z.string() });
+  const clashing = defineTask({ name: 'csv-report-workflow', description: 'Clashes.', input: text, output: text });
+
+  expect(() => buildSchema(new TaskCatalog([clashing]), new WorkflowCatalog(workflows))).toThrow(
+    'the workflow csv-report cannot be in the GraphQL schema: Duplicate typename: Another type with name CsvReportWorkflowInput already exists.',
+  );
 });
 
 test('a deployment without diagnostics has no types for them', () => {

@@ -1,6 +1,6 @@
-import { z } from 'zod';
 import type { TaskCatalog } from '../../tasks/catalog.ts';
 import type { Builder } from '../builder.ts';
+import { toJsonSchema } from '../json-schema.ts';
 
 /** Adds TaskDefinition and the query `taskDefinitions`. */
 export function addTaskDefinition(builder: Builder, catalog: TaskCatalog): void {
@@ -35,15 +35,4 @@ export function addTaskDefinition(builder: Builder, catalog: TaskCatalog): void 
       resolve: () => catalog.contracts,
     }),
   );
-}
-
-/** What JSON Schema cannot say becomes "anything"; a date is the text that it is in JSON. */
-function toJsonSchema(schema: z.ZodObject, io: 'input' | 'output'): z.core.JSONSchema.BaseSchema {
-  return z.toJSONSchema(schema, {
-    io,
-    unrepresentable: 'any',
-    override: ({ zodSchema, jsonSchema }) => {
-      if (zodSchema._zod.def.type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' });
-    },
-  });
 }

@@ -1,14 +1,12 @@
 import { cancelWorkflow } from '../../operations/cancel-workflow.ts';
 import { enqueueChain, enqueueChord, enqueueGroup } from '../../operations/enqueue-canvas.ts';
-import { type EnqueuedWorkflow, enqueueWorkflow } from '../../operations/enqueue-workflow.ts';
-import { getWorkflow } from '../../operations/get-workflow.ts';
-import type { ServiceResources } from '../../operations/resources.ts';
+import { enqueueWorkflow } from '../../operations/enqueue-workflow.ts';
 import { retryWorkflow } from '../../operations/retry-workflow.ts';
 import type { Builder } from '../builder.ts';
+import { NO_WORKFLOW, workflowOf } from '../enqueued-workflow.ts';
 import { withUserErrors } from '../errors.ts';
 import { withSources } from '../workflow-input.ts';
 
-const NO_WORKFLOW = { workflow: null, duplicate: false };
 const ENQUEUE_ERRORS =
   'User errors: WORKFLOW_INVALID, UNKNOWN_TASK, PAYLOAD_INVALID, OPTIONS_INVALID, IDEMPOTENCY_KEY_REUSED.';
 
@@ -31,10 +29,6 @@ function addPayload(builder: Builder): void {
       userErrors: t.expose('userErrors', { type: ['UserError'], description: 'What is wrong with the input.' }),
     }),
   });
-}
-
-async function workflowOf(resources: ServiceResources, { id, duplicate }: EnqueuedWorkflow) {
-  return { workflow: await getWorkflow(resources, id), duplicate };
 }
 
 const NAME = { required: true, description: 'What it is called; 1 to 200 characters.' } as const;
