@@ -15,8 +15,6 @@ export interface Shorthand<Options> {
 const PREVIOUS = 'previous';
 /** The key of a chord's callback. */
 const CALLBACK = 'callback';
-/** The field of a chord's callback that gets the list of results, unless another is given. */
-const RESULTS_AS = 'results';
 
 /**
  * One after the other; the keys are "1", "2" …, and in `inputFrom` the step "previous" is the one before.
@@ -68,8 +66,10 @@ export interface Chord<Options> {
   tasks: readonly Signature<Options>[];
   /** Its key is "callback". */
   callback: Signature<Options>;
-  /** The field of the callback that gets the list of the tasks' results, in their order; default "results". */
-  resultsAs?: string | null | undefined;
+  /** The field of the callback that gets the list of the tasks' results, in their order; null when none does. */
+  resultsAs: string | null;
+  /** What the list has of each result; default the whole. */
+  resultsPath?: string | null | undefined;
 }
 
 /**
@@ -78,25 +78,21 @@ export interface Chord<Options> {
  * Throws a `UserInputError` with WORKFLOW_INVALID when the group is empty, one of it takes another's result, or the callback
  * takes its list from elsewhere too.
  */
-export function chordSteps<Options>({ tasks, callback, resultsAs }: Chord<Options>): Shorthand<Options> {
-  const field = resultsAs ?? RESULTS_AS;
+export function chordSteps<Options>({ tasks, callback, resultsAs, resultsPath }: Chord<Options>): Shorthand<Options> {
   if (tasks.length === 0) throw userError('WORKFLOW_INVALID', 'expected at least 1 task, got none', ['tasks']);
-  if (Object.hasOwn(callback.inputFrom ?? {}, field)) throw listTwice(field);
   const group = groupSteps(tasks).steps;
   const keys = group.map(({ key }) => key);
-  const list = keys.map((step) => ({ step }));
-  const last = { ...callback, key: CALLBACK, dependsOn: keys, inputFrom: { ...callback.inputFrom, [field]: list } };
+  const list = keys.map((step) => ({ step, ...(resultsPath == null ? {} : { path: resultsPath }) }));
+  const inputFrom = { ...callback.inputFrom, ...(resultsAs === null ? {} : { [resultsAs]: list }) };
+  if (resultsAs !== null && Object.hasOwn(callback.inputFrom ?? {}, resultsAs)) throw listTwice(resultsAs);
   return {
-    steps: [...group, last],
-    pathOf([root = '', position, ...rest]) {
-      if (root !== 'steps' || position !== String(group.length)) return inTasks(definedOnly(root, position, rest));
-      return rest[0] === 'inputFrom' && rest[1] === field ? ['resultsAs'] : ['callback', ...rest];
+    steps: [...group, { ...callback, key: CALLBACK, dependsOn: keys, inputFrom }],
+    pathOf(path) {
+      const [root, position, part, field] = path;
+      if (root !== 'steps' || position !== String(group.length)) return inTasks(path);
+      return part === 'inputFrom' && field === resultsAs ? ['resultsAs'] : ['callback', ...path.slice(2)];
     },
   };
-}
-
-function definedOnly(root: string, position: string | undefined, rest: string[]): string[] {
-  return position === undefined ? [root] : [root, position, ...rest];
 }
 
 function listTwice(field: string): UserInputError {

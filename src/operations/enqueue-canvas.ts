@@ -32,11 +32,19 @@ export function enqueueGroup(resources: EnqueueResources, input: EnqueueGroupInp
   return enqueueShorthand(resources, input, () => groupSteps(input.tasks));
 }
 
-export interface EnqueueChordInput extends Canvas, Chord<EnqueueOptions> {}
+export interface EnqueueChordInput extends Canvas, Omit<Chord<EnqueueOptions>, 'resultsAs'> {
+  /** The field of the callback that gets the list of the results; default "results", if it has such a field. */
+  resultsAs?: string | null | undefined;
+}
+
+const RESULTS_AS = 'results';
 
 /** Enqueues a workflow whose last step gets the results of all others, which run side by side. */
 export function enqueueChord(resources: EnqueueResources, input: EnqueueChordInput): Promise<EnqueuedWorkflow> {
-  return enqueueShorthand(resources, input, () => chordSteps(input));
+  const fields = resources.catalog.find(input.callback.task)?.input.shape ?? {};
+  const resultsAs =
+    input.resultsAs ?? (input.resultsPath != null || Object.hasOwn(fields, RESULTS_AS) ? RESULTS_AS : null);
+  return enqueueShorthand(resources, input, () => chordSteps({ ...input, resultsAs }));
 }
 
 /** Problems with the steps are told where the caller wrote them. */

@@ -20,7 +20,8 @@ export const cleanupOldFiles = defineTask({
 
 export const pruneTaskHistory = defineTask({
   name: 'prune-task-history',
-  description: 'Deletes ended tasks of a certain age with all that is known of them.',
+  description:
+    'Deletes ended tasks and workflows of a certain age with all that is known of them; a step goes with its workflow.',
   queue: 'maintenance',
   priority: 9,
   input: z.object({
@@ -29,21 +30,24 @@ export const pruneTaskHistory = defineTask({
       .min(0)
       .max(DAYS_MAX)
       .default(30)
-      .describe('How long tasks are kept after SUCCESS, in days.'),
+      .describe('How long tasks and workflows are kept after SUCCESS, in days.'),
     failureDays: z
       .number()
       .min(0)
       .max(DAYS_MAX)
       .default(90)
-      .describe('How long tasks are kept after FAILURE, in days.'),
+      .describe('How long tasks and workflows are kept after FAILURE, in days.'),
     revokedDays: z
       .number()
       .min(0)
       .max(DAYS_MAX)
       .default(30)
-      .describe('How long tasks are kept after REVOKED, in days.'),
+      .describe('How long tasks and workflows are kept after REVOKED, in days.'),
   }),
-  output: z.object({ deleted: z.int().describe('Tasks that were deleted.') }),
+  output: z.object({
+    deleted: z.int().describe('Tasks that were deleted.'),
+    workflows: z.int().describe('Workflows that were deleted, with the tasks of their steps.'),
+  }),
 });
 
 export const archiveTaskHistory = defineTask({
@@ -54,7 +58,12 @@ export const archiveTaskHistory = defineTask({
   isolation: 'process',
   input: z.object({
     olderThanDays: z.number().min(0).max(DAYS_MAX).describe('Tasks are archived when they ended so long ago, in days.'),
-    delete: z.boolean().default(false).describe('Whether to delete what is archived, once the file is stored.'),
+    delete: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether to delete what is archived, once the file is stored; steps stay until their workflow is pruned.',
+      ),
   }),
   output: z.object({
     fileId: z.uuid().describe('The archive: JSON, a line for each task and for each event, compressed by gzip.'),

@@ -1,11 +1,17 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { timeOfId } from '../../src/core/ids.ts';
+import { TERMINAL_STATES, type TerminalState } from '../../src/core/task-state.ts';
 import { poolSql, type Sql } from '../../src/db/sql.ts';
 import { findKnownFiles, type OldFile, takeOldFiles } from '../../src/db/statements/delete-files.ts';
-import { deleteEndedTasks } from '../../src/db/statements/delete-tasks.ts';
+import { deleteEndedTasks, deleteEndedWorkflow } from '../../src/db/statements/delete-tasks.ts';
 import { findOpenTasks } from '../../src/db/statements/find-open-tasks.ts';
-import { FIRST_ID, listEndedTasks } from '../../src/db/statements/list-ended-tasks.ts';
+import {
+  type EndedPage,
+  FIRST_ID,
+  listEndedTasks,
+  listEndedWorkflows,
+} from '../../src/db/statements/list-ended-tasks.ts';
 import type { cleanupOldFiles as filesContract, pruneTaskHistory as pruneContract } from '../../src/tasks/cleanup.ts';
 import type { TaskContext, TaskHandler } from '../task-handler.ts';
 
@@ -77,33 +83,46 @@ async function removeStaleFolders({ resources: { tempDir, orm }, signal }: TaskC
   }
 }
 
-/** Deletes ended tasks, each state after its own time, in pages of which each is a transaction of its own. */
+/**
+ * Deletes ended workflows with their tasks, each in a transaction of its own, and then the other ended tasks in pages, each
+ * state after its own time.
+ */
 export const pruneTaskHistory: TaskHandler<typeof pruneContract> = async (
   { successDays, failureDays, revokedDays },
   { resources, signal, progress },
 ) => {
   const sql = poolSql(resources.orm);
   const retention = { SUCCESS: successDays, FAILURE: failureDays, REVOKED: revokedDays } as const;
-  let deleted = 0;
-  for (const state of ['SUCCESS', 'FAILURE', 'REVOKED'] as const) {
+  const tally = { deleted: 0, workflows: 0 };
+  for (const state of TERMINAL_STATES) {
     const endedBefore = daysAgo(retention[state]);
+    for await (const ids of endedPages(sql, state, endedBefore, listEndedWorkflows)) {
+      for (const id of ids) {
+        signal.throwIfAborted();
+        const { workflows, tasks } = await deleteEndedWorkflow(sql, id, endedBefore);
+        tally.workflows += workflows;
+        tally.deleted += tasks;
+      }
+      progress(tally.deleted, undefined, state);
+    }
     for await (const ids of endedPages(sql, state, endedBefore)) {
       signal.throwIfAborted();
-      deleted += await deleteEndedTasks(sql, ids, endedBefore);
-      progress(deleted, undefined, state);
+      tally.deleted += await deleteEndedTasks(sql, ids, endedBefore);
+      progress(tally.deleted, undefined, state);
     }
   }
-  return { deleted };
+  return tally;
 };
 
-/** All tasks that came to an end in a state before a time, in pages that are not empty. */
+/** All tasks, or what else `list` lists, that came to an end in a state before a time, in pages that are not empty. */
 export async function* endedPages(
   sql: Sql,
-  state: Parameters<typeof listEndedTasks>[1],
+  state: TerminalState,
   endedBefore: Date,
+  list = listEndedTasks,
 ): AsyncGenerator<string[]> {
   for (let after: string | null = FIRST_ID; after !== null;) {
-    const { ids, next } = await listEndedTasks(sql, state, endedBefore, after);
+    const { ids, next }: EndedPage = await list(sql, state, endedBefore, after);
     if (ids.length > 0) yield ids;
     after = next;
   }

@@ -1,14 +1,14 @@
 import { firstIdAt } from '../../core/ids.ts';
 import type { TerminalState } from '../../core/task-state.ts';
-import { type Sql, statement } from '../sql.ts';
+import { type Sql, type Statement, statement } from '../sql.ts';
 
-/** The most tasks in a page. */
+/** The most tasks or workflows in a page. */
 export const ENDED_PAGE_SIZE = 1000;
 
 /** Before every id. */
 export const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
-/** A page of ended tasks, in the order of their ids. */
+/** A page of what has ended, in the order of their ids. */
 export interface EndedPage {
   /** Of those that had ended by the time that was asked for. */
   ids: string[];
@@ -24,14 +24,27 @@ const LIST_ENDED = statement(`
   order by o.task_id limit ${ENDED_PAGE_SIZE}`);
 
 /** Lists tasks after an id that came to an end in a state before a time. */
-export async function listEndedTasks(
+export function listEndedTasks(sql: Sql, state: TerminalState, endedBefore: Date, after: string): Promise<EndedPage> {
+  return listPage(sql, LIST_ENDED, [state, after, firstIdAt(endedBefore), endedBefore]);
+}
+
+const LIST_ENDED_WORKFLOWS = statement(`
+  select id, finished_at < $4 as due from workflow
+  where state = $1 and id > $2 and id < $3
+  order by id limit ${ENDED_PAGE_SIZE}`);
+
+/** As {@link listEndedTasks}, of workflows. */
+export function listEndedWorkflows(
   sql: Sql,
   state: TerminalState,
   endedBefore: Date,
   after: string,
 ): Promise<EndedPage> {
-  const values = [state, after, firstIdAt(endedBefore), endedBefore];
-  const rows = await sql.query<{ id: string; due: boolean }>(LIST_ENDED, values);
+  return listPage(sql, LIST_ENDED_WORKFLOWS, [state, after, firstIdAt(endedBefore), endedBefore]);
+}
+
+async function listPage(sql: Sql, list: Statement, values: readonly unknown[]): Promise<EndedPage> {
+  const rows = await sql.query<{ id: string; due: boolean }>(list, values);
   const ids = rows.filter(({ due }) => due).map(({ id }) => id);
   return { ids, next: rows.length < ENDED_PAGE_SIZE ? null : (rows.at(-1)?.id ?? null) };
 }

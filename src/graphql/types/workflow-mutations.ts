@@ -129,7 +129,10 @@ function addShorthandInputs(builder: Builder) {
       callback: t.field({ type: signature, required: true, description: 'After all of them; its key is "callback".' }),
       resultsAs: t.string({
         description:
-          'The field of its payload that gets the list of the results, in their order; "results" when left out.',
+          'The field of its payload that gets the list of the results, in their order; when left out "results", if it has such a field.',
+      }),
+      resultsPath: t.string({
+        description: 'What the list has of each result, e.g. "data.id"; the whole when left out.',
       }),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
     }),

@@ -7,6 +7,7 @@ import { describe, expect } from 'vitest';
 import { TaskCancelled } from '../../../src/core/errors.ts';
 import { firstIdAt, newId } from '../../../src/core/ids.ts';
 import type { TerminalState } from '../../../src/core/task-state.ts';
+import type { WorkflowState } from '../../../src/core/workflow-state.ts';
 import { reopenTasks } from '../../../src/db/statements/end-task.ts';
 import { insertTasks } from '../../../src/db/statements/insert-tasks.ts';
 import { insertWorkflow } from '../../../src/db/statements/insert-workflow.ts';
@@ -16,6 +17,7 @@ import { prepareWorkflow } from '../../../src/operations/enqueue-workflow.ts';
 import { openCatalog } from '../../../src/tasks/catalog.ts';
 import { archiveTaskHistory, cleanupOldFiles, pruneTaskHistory } from '../../../src/tasks/cleanup.ts';
 import { processLargeFile } from '../../../src/tasks/file.ts';
+import { openDatabase, untilWaiting } from '../../db/database.ts';
 import { test as base, type Workshop } from '../../support/handler-context.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -219,7 +221,7 @@ describe('prune-task-history', () => {
 
     const { result } = await workshop.run(pruneTaskHistory, {});
 
-    expect(result).toEqual({ deleted: 5 });
+    expect(result).toEqual({ deleted: 5, workflows: 0 });
     expect(await endedStates(workshop)).toEqual(['FAILURE', 'FAILURE', 'REVOKED', 'SUCCESS']);
     expect(await countHistory(workshop)).toEqual({
       task: 4,
@@ -236,7 +238,7 @@ describe('prune-task-history', () => {
 
     const { result, reports } = await workshop.run(pruneTaskHistory, { successDays: 1, failureDays: 3 });
 
-    expect(result).toEqual({ deleted: 2300 });
+    expect(result).toEqual({ deleted: 2300, workflows: 0 });
     expect(reports.map(({ current }) => current)).toEqual([1000, 2000, 2300]);
     expect(await countHistory(workshop)).toMatchObject({ task: 3, task_event: 9 });
   });
@@ -245,7 +247,7 @@ describe('prune-task-history', () => {
     const [id] = await addEnded(workshop, 'SUCCESS', 40);
     await workshop.sql.query({ text: 'update task set finished_at = now() where id = $1' }, [id]);
 
-    expect((await workshop.run(pruneTaskHistory, {})).result).toEqual({ deleted: 0 });
+    expect((await workshop.run(pruneTaskHistory, {})).result).toEqual({ deleted: 0, workflows: 0 });
     expect(await countHistory(workshop)).toMatchObject({ task: 1 });
   });
 
@@ -273,6 +275,89 @@ describe('prune-task-history', () => {
 
     expect(error).toBe(reason);
     expect(await countHistory(workshop)).toMatchObject({ task: 500, task_step: 500 });
+  });
+});
+
+/**
+ * Adds a workflow of two steps that ended so long ago, the second of which has had another task before; answers its id.
+ * Its tasks ended in `taskState`.
+ */
+async function addWorkflow(
+  workshop: Workshop,
+  state: WorkflowState,
+  endedDaysAgo: number,
+  taskState: TerminalState = 'SUCCESS',
+): Promise<string> {
+  const id = idOfAge(endedDaysAgo + 0.01);
+  const tasks = await addEnded(workshop, taskState, endedDaysAgo, 3);
+  const text = `
+    with workflow as (
+      insert into workflow (id, name, state, fingerprint, sequence, open_steps, weight, created_at, finished_at)
+      select $1, 'old', $2, '', 3, 0, 2, ended, ended from (select now() - $3::float8 * interval '1 day' as ended) e
+    ), steps as (
+      insert into workflow_step (workflow_id, position, key, state, task, payload, input_from, options, on_failure,
+        join_policy, join_count, weight, dependencies, dependants, task_id)
+      select $1, position, 'step', 'SUCCESS', 'noop', '{}', '{}', '{}', 'FAIL', 'ALL', 1, 1, '{}', '{}', task_id
+      from unnest($4::uuid[]) with ordinality s (task_id, position) where position < 3
+    ), events as (
+      insert into workflow_event (workflow_id, sequence, type, at, state, percent, task_id)
+      select $1, n, 'STEP', now(), 'RUNNING', 0, ($4::uuid[])[n] from generate_series(1, 3) n
+    )
+    update task set workflow_id = $1, workflow_step = 0 where id = any ($4)`;
+  await workshop.sql.query({ text }, [id, state, endedDaysAgo, tasks]);
+  return id;
+}
+
+async function countWorkflows({ sql }: Workshop): Promise<Record<string, number>> {
+  const text = `select (select count(*)::int from workflow) as workflow, (select count(*)::int from workflow_step) as step,
+    (select count(*)::int from workflow_event) as event`;
+  const [row] = await sql.query<Record<string, number>>({ text }, []);
+  return row ?? {};
+}
+
+describe('prune-task-history of workflows', () => {
+  test('deletes each as a whole after the time of its own state, whatever its tasks ended in', async ({ workshop }) => {
+    await addWorkflow(workshop, 'FAILURE', 31);
+    await addWorkflow(workshop, 'FAILURE', 91);
+    await addWorkflow(workshop, 'SUCCESS', 31, 'FAILURE');
+    await addEnded(workshop, 'SUCCESS', 31);
+
+    const { result } = await workshop.run(pruneTaskHistory, {});
+
+    expect(result).toEqual({ deleted: 3 + 3 + 1, workflows: 2 });
+    expect(await countWorkflows(workshop)).toEqual({ workflow: 1, step: 2, event: 3 });
+    expect(await countHistory(workshop)).toEqual({
+      task: 3,
+      task_outcome: 3,
+      task_event: 9,
+      task_attempt: 3,
+      task_step: 3,
+    });
+  });
+
+  test('leaves one that runs whole, with the results that its steps wait for', async ({ workshop }) => {
+    const id = await addWorkflow(workshop, 'SUCCESS', 400);
+    await workshop.sql.query({ text: `update workflow set state = 'RUNNING', finished_at = null where id = $1` }, [id]);
+
+    const { result } = await workshop.run(pruneTaskHistory, {});
+
+    expect(result).toEqual({ deleted: 0, workflows: 0 });
+    expect(await countWorkflows(workshop)).toEqual({ workflow: 1, step: 2, event: 3 });
+    expect(await countHistory(workshop)).toMatchObject({ task: 3, task_step: 3 });
+  });
+
+  test('leaves one that is run again in the same moment', async ({ workshop }) => {
+    const id = await addWorkflow(workshop, 'FAILURE', 100);
+
+    const pruned = await workshop.orm.em.fork().transactional(async (em) => {
+      await em.execute(`update workflow set state = 'RUNNING', finished_at = null where id = ?`, [id]);
+      const pruning = workshop.run(pruneTaskHistory, {});
+      await untilWaiting(openDatabase(workshop.orm), 1);
+      return { pruning };
+    });
+
+    expect((await pruned.pruning).result).toEqual({ deleted: 0, workflows: 0 });
+    expect(await countWorkflows(workshop)).toEqual({ workflow: 1, step: 2, event: 3 });
   });
 });
 
@@ -341,6 +426,17 @@ describe('archive-task-history', () => {
     expect(second.result).toMatchObject({ tasks: 1300 });
     expect(await endedStates(workshop)).toEqual(['FAILURE']);
     expect(await workshop.countFiles()).toMatchObject({ rows: 1, stored: 1 });
+  });
+
+  test('steps are archived, and stay until their workflow goes', async ({ workshop }) => {
+    await addWorkflow(workshop, 'SUCCESS', 40);
+    await addEnded(workshop, 'SUCCESS', 40);
+
+    const { result } = await workshop.run(archiveTaskHistory, { olderThanDays: 30, delete: true });
+
+    expect(result.tasks).toBe(4);
+    expect(await countHistory(workshop)).toMatchObject({ task: 3 });
+    expect(await countWorkflows(workshop)).toMatchObject({ workflow: 1 });
   });
 
   test('a task that has run again since it was archived is not deleted', async ({ workshop }) => {
