@@ -13,6 +13,7 @@ import { openInserts } from './operations/open-inserts.ts';
 import type { EnqueueResources, ServiceResources } from './operations/resources.ts';
 import { Dispatcher } from './queue/dispatcher.ts';
 import { findRedisProblem, openRedis } from './queue/redis.ts';
+import { ScheduleTimers } from './queue/schedule-timers.ts';
 import { TaskQueues } from './queue/task-queues.ts';
 import { openCatalog } from './tasks/catalog.ts';
 import { WorkflowCatalog } from './tasks/workflow-catalog.ts';
@@ -29,7 +30,8 @@ const BATCH_SETTINGS = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_m
 
 /** What the API and the worker share. */
 export interface CoreService {
-  resources: EnqueueResources & Pick<ServiceResources, 'dispatcher' | 'orm' | 'queues' | 'bus' | 'files' | 'logger'>;
+  resources: EnqueueResources &
+    Pick<ServiceResources, 'dispatcher' | 'orm' | 'queues' | 'timers' | 'bus' | 'files' | 'logger'>;
   /** In the role of a producer. */
   redis: Redis;
   close(): Promise<void>;
@@ -64,6 +66,8 @@ export async function openCoreService(options: CoreServiceOptions): Promise<Core
   opened.defer(() => subscriber.disconnect());
   const queues = new TaskQueues({ redis, keyPrefix: config.keyPrefix, logger });
   opened.defer(() => queues.close());
+  const timers = new ScheduleTimers({ redis, keyPrefix: config.keyPrefix, logger });
+  opened.defer(() => timers.close());
   const dispatcher = new Dispatcher({ queues, sql, logger });
   opened.defer(() => dispatcher.idle());
   orm.em.getEventManager().registerSubscriber({ afterTransactionCommit: () => void dispatcher.dispatchCommitted() });
@@ -79,6 +83,7 @@ export async function openCoreService(options: CoreServiceOptions): Promise<Core
       dispatcher,
       orm,
       queues,
+      timers,
       bus,
       files: openFiles(config),
       logger,

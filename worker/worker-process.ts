@@ -7,8 +7,12 @@ import { newId } from '../src/core/ids.ts';
 import { unparkTasks } from '../src/db/statements/park-tasks.ts';
 import { applicationNameOf, type WorkerDescription } from '../src/db/statements/worker-heartbeat.ts';
 import type { Logger } from '../src/logger.ts';
+import { declareSchedules } from '../src/operations/declare-schedules.ts';
+import { fireDueSchedules } from '../src/operations/fire-schedules.ts';
 import { findRedisProblem, openRedis } from '../src/queue/redis.ts';
 import { type CoreService, openCoreService } from '../src/service.ts';
+import { schedules } from '../src/tasks/schedules.ts';
+import { alignTimers } from './maintenance/align-timers.ts';
 import { Heartbeat } from './maintenance/heartbeat.ts';
 import { endExpiredTasks } from './maintenance/expire-tasks.ts';
 import { MaintenanceLoop } from './maintenance/maintenance-loop.ts';
@@ -16,11 +20,15 @@ import { Reconciler } from './maintenance/reconciler.ts';
 import { rescueLostTasks } from './maintenance/rescue-lost-tasks.ts';
 import { openWorkerResources } from './open-worker-resources.ts';
 import { RunningAttempts } from './running-attempts.ts';
+import { openScheduleWorker } from './schedule-worker.ts';
 import { openTaskWorker } from './task-worker.ts';
 import { untilAvailable } from './until-available.ts';
 import type { WorkerResources } from './worker-resources.ts';
 
 const RECONCILE_INTERVAL_MS = 1000;
+/** How late a fire is at most when its timer did not wake anybody. */
+const SCHEDULE_INTERVAL_MS = 1000;
+const TIMER_INTERVAL_MS = 5000;
 /** Of database handlers; statements that claim, record and report have their own, so that neither waits for the other. */
 const HANDLER_POOL = 20;
 const STATEMENT_POOL = 6;
@@ -86,23 +94,28 @@ export async function startWorkerProcess(
   opened.defer(() => resources.handlerResources.mailer.close());
   opened.defer(() => resources.children.close());
   await untilAvailable({ stopping: signal, logger }, () => heartbeat.runOnce());
+  await untilAvailable({ stopping: signal, logger }, () => declareSchedules(core.resources, schedules));
 
   const redis = openRedis(config.redisUrl, 'consumer', logger.child({}, { level: 'silent' }));
   opened.defer(() => redis.disconnect());
   const taskWorkers = choices.map(({ name, concurrency = config.concurrency }) =>
     openTaskWorker({ queue: name, concurrency, keyPrefix: config.keyPrefix, redis, resources }),
   );
+  const workers = [
+    ...taskWorkers,
+    openScheduleWorker({ keyPrefix: config.keyPrefix, redis, resources: core.resources }),
+  ];
   const loops = maintenanceLoops({ config, core, resources, heartbeat, known: { names, queues }, logger });
   core.resources.bus
     .subscribeCancel(({ taskId, reason, force }) => running.cancel(taskId, reason, force))
     .catch((error: Error) => logger.debug({ error: error.message }, 'cancellations are found by the heartbeat only'));
   for (const loop of loops) loop.start();
-  for (const worker of taskWorkers) void worker.run();
+  for (const worker of workers) void worker.run();
 
   const closing = opened.move();
   let stopped: Promise<void> | undefined;
   const stop = async () => {
-    await finishTasks({ taskWorkers, running, stopping, graceMs: config.shutdownGraceMs, logger });
+    await finishTasks({ workers, running, stopping, graceMs: config.shutdownGraceMs, logger });
     await Promise.all(loops.map((loop) => loop.stop()));
     await heartbeat.remove().catch((error: unknown) => logger.debug({ error }, 'the worker is still listed'));
     await endsWithin(
@@ -142,11 +155,18 @@ interface MaintenanceOptions {
 function maintenanceLoops(options: MaintenanceOptions): MaintenanceLoop[] {
   const { config, core, resources, heartbeat, known, logger } = options;
   const { keyPrefix, workerLostAfterMs } = config;
-  const { queues, sql } = core.resources;
+  const { queues, timers, sql } = core.resources;
   const intervalMs = RECONCILE_INTERVAL_MS;
   const reconciler = new Reconciler({ redis: core.redis, queues, sql, keyPrefix, intervalMs, logger });
   const reconcile = new MaintenanceLoop({ name: 'reconcile', intervalMs, runOnce: () => reconciler.runOnce(), logger });
+  const align = new MaintenanceLoop({
+    name: 'timers',
+    intervalMs: TIMER_INTERVAL_MS,
+    runOnce: () => alignTimers({ redis: core.redis, timers, sql, keyPrefix, intervalMs: TIMER_INTERVAL_MS, logger }),
+    logger,
+  });
   core.redis.on('ready', () => reconcile.poke());
+  core.redis.on('ready', () => align.poke());
   return [
     new MaintenanceLoop({
       name: 'heartbeat',
@@ -167,20 +187,27 @@ function maintenanceLoops(options: MaintenanceOptions): MaintenanceLoop[] {
       logger,
     }),
     new MaintenanceLoop({ name: 'expire', intervalMs, runOnce: () => endExpiredTasks(resources), logger }),
+    new MaintenanceLoop({
+      name: 'schedules',
+      intervalMs: SCHEDULE_INTERVAL_MS,
+      runOnce: async () => void (await fireDueSchedules(core.resources)),
+      logger,
+    }),
     reconcile,
+    align,
   ];
 }
 
 interface FinishOptions {
-  taskWorkers: readonly Worker[];
+  workers: readonly Worker[];
   running: RunningAttempts;
   stopping: AbortController;
   graceMs: number;
   logger: Logger;
 }
 
-async function finishTasks({ taskWorkers, running, stopping, graceMs, logger }: FinishOptions): Promise<void> {
-  const closed = Promise.all(taskWorkers.map((worker) => worker.close())).then(() => true);
+async function finishTasks({ workers, running, stopping, graceMs, logger }: FinishOptions): Promise<void> {
+  const closed = Promise.all(workers.map((worker) => worker.close())).then(() => true);
   closed.catch(() => undefined); // a second close follows
   if (running.size > 0) logger.info({ tasks: running.size, graceMs }, 'Waiting for running tasks');
   if (await endsWithin(closed, graceMs)) return;

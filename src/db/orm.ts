@@ -3,6 +3,7 @@ import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
 import { ExchangeRate, ExchangeRateSheet } from './entities/exchange-rate.ts';
 import { Order } from './entities/order.ts';
+import { Schedule } from './entities/schedule.ts';
 import { StoredFile } from './entities/stored-file.ts';
 import { Task } from './entities/task.ts';
 import { TaskAttempt } from './entities/task-attempt.ts';
@@ -14,6 +15,7 @@ import { Spine } from './migrations/0001-spine.ts';
 import { AttemptsAndSteps } from './migrations/0002-attempts-and-steps.ts';
 import { OrdersAndRates } from './migrations/0003-orders-and-rates.ts';
 import { Workflows } from './migrations/0004-workflows.ts';
+import { Schedules } from './migrations/0005-schedules.ts';
 import { releaseDeadSessions } from './release-dead-sessions.ts';
 
 export type Orm = MikroORM;
@@ -50,10 +52,11 @@ export function openOrm(options: OrmOptions): Promise<Orm> {
       Order,
       ExchangeRate,
       ExchangeRateSheet,
+      Schedule,
     ],
     extensions: [Migrator],
     migrations: {
-      migrationsList: [Spine, AttemptsAndSteps, OrdersAndRates, Workflows],
+      migrationsList: [Spine, AttemptsAndSteps, OrdersAndRates, Workflows, Schedules],
       tableName: 'migration',
       snapshot: false,
     },

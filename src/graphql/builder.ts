@@ -4,11 +4,13 @@ import type { TaskContract } from '../core/define-task.ts';
 import type { WorkflowContract } from '../core/define-workflow.ts';
 import type { InputProblem } from '../core/errors.ts';
 import type { TaskProgress } from '../core/progress.ts';
+import type { CatchUpPolicy, OverlapPolicy } from '../core/schedule.ts';
 import type { TaskError, TaskEvent, TaskEventType } from '../core/task-event.ts';
 import type { TaskState } from '../core/task-state.ts';
 import type { WorkflowEvent, WorkflowEventType } from '../core/workflow-event.ts';
 import type { JoinPolicy, OnFailure, StepState, WorkflowState } from '../core/workflow-state.ts';
 import type { OrderRow, OrderState } from '../db/entities/order.ts';
+import type { ScheduleRow } from '../db/entities/schedule.ts';
 import type { StoredFileRow } from '../db/entities/stored-file.ts';
 import type { TaskRow } from '../db/entities/task.ts';
 import type { UserRow } from '../db/entities/user.ts';
@@ -16,6 +18,7 @@ import type { WorkflowStepView } from '../db/statements/read-workflow-steps.ts';
 import type { WorkflowView } from '../db/statements/read-workflows.ts';
 import type { EnqueueOptions } from '../operations/enqueue-task.ts';
 import type { NewOrder } from '../operations/manage-orders.ts';
+import type { UpsertScheduleInput } from '../operations/upsert-schedule.ts';
 import type { GraphQLContext } from './context.ts';
 import type { UploadedFile } from './uploaded-file.ts';
 
@@ -72,6 +75,8 @@ export interface SchemaTypes {
     StepState: Both<StepState>;
     OnFailure: Both<OnFailure>;
     JoinPolicy: Both<JoinPolicy>;
+    OverlapPolicy: Both<OverlapPolicy>;
+    CatchUpPolicy: Both<CatchUpPolicy>;
   };
   Inputs: {
     TaskFilter: TaskFilterInput;
@@ -79,6 +84,7 @@ export interface SchemaTypes {
     EnqueueOptions: EnqueueOptionsInput;
     CreateUserInput: { email: string; name: string };
     CreateOrderInput: NewOrder;
+    UpsertScheduleInput: UpsertScheduleInput;
   };
   Interfaces: { Task: TaskRow };
   Objects: {
@@ -93,12 +99,14 @@ export interface SchemaTypes {
     UserError: InputProblem;
     User: UserRow;
     Order: OrderRow;
+    Schedule: ScheduleRow;
     StoredFile: StoredFileRow;
     EnqueueTaskPayload: EnqueuePayload;
     TaskPayload: Payload<'task', TaskRow>;
     WorkflowPayload: Payload<'workflow', WorkflowView> & { duplicate: boolean };
     CreateUserPayload: Payload<'user', UserRow>;
     CreateOrderPayload: Payload<'order', OrderRow>;
+    SchedulePayload: Payload<'schedule', ScheduleRow>;
     UploadFilePayload: Payload<'file', StoredFileRow>;
   };
 }

@@ -6,6 +6,7 @@ import { createBuilder } from './builder.ts';
 import { addContractTypes } from './contract-types.ts';
 import { addOrder } from './types/order.ts';
 import { addScalars } from './types/scalars.ts';
+import { addSchedule } from './types/schedule.ts';
 import { addStoredFile } from './types/stored-file.ts';
 import { addTaskDefinition } from './types/task-definition.ts';
 import { addTaskError } from './types/task-error.ts';
@@ -39,7 +40,7 @@ export function buildSchema(catalog: TaskCatalog, workflows = new WorkflowCatalo
   addTaskProgress(builder);
   addTaskState(builder);
   addTaskEvent(builder);
-  addTask(builder, catalog);
+  const taskConnection = addTask(builder, catalog);
   addTaskMutations(builder);
   addTaskDefinition(builder, catalog);
   addWorkflowState(builder);
@@ -48,6 +49,7 @@ export function buildSchema(catalog: TaskCatalog, workflows = new WorkflowCatalo
   addWorkflow(builder);
   addWorkflowMutations(builder);
   addWorkflowDefinition(builder, workflows);
+  addSchedule(builder, taskConnection);
   addUser(builder);
   addOrder(builder);
   addStoredFile(builder);

@@ -14,6 +14,9 @@ export interface CancelTaskInput {
   /** Skips the grace of a running task. */
   force?: boolean | undefined;
 }
+/** What cancelling needs: the API and every worker have it. */
+export type CancelResources = Pick<ServiceResources, 'sql' | 'catalog' | 'dispatcher' | 'orm' | 'bus' | 'queues'>;
+
 const REASON_MAX = 1000;
 
 /**
@@ -23,7 +26,7 @@ const REASON_MAX = 1000;
  * Throws a `UserInputError` with TASK_NOT_FOUND or TASK_ALREADY_FINISHED.
  */
 export async function cancelTask(
-  resources: ServiceResources,
+  resources: CancelResources,
   { id, reason = null, force = false }: CancelTaskInput,
 ): Promise<TaskRow> {
   if (!isId(id)) throw taskNotFound(id);
@@ -41,7 +44,7 @@ export async function cancelTask(
   }
 }
 
-async function requireTask(resources: ServiceResources, id: string): Promise<TaskRow> {
+async function requireTask(resources: CancelResources, id: string): Promise<TaskRow> {
   const task = await getTask(resources, id);
   if (!task) throw taskNotFound(id);
   return task;

@@ -7,6 +7,7 @@ import type { EventBus } from '../events/event-bus.ts';
 import type { EventWatcher } from '../events/event-watcher.ts';
 import type { FileStore } from '../files/file-store.ts';
 import type { Dispatcher } from '../queue/dispatcher.ts';
+import type { ScheduleTimers } from '../queue/schedule-timers.ts';
 import type { TaskQueues } from '../queue/task-queues.ts';
 import type { TaskCatalog } from '../tasks/catalog.ts';
 import type { WorkflowCatalog } from '../tasks/workflow-catalog.ts';
@@ -27,6 +28,7 @@ export interface ServiceResources extends EnqueueResources {
   orm: Orm;
   queues: TaskQueues;
   workflows: WorkflowCatalog;
+  timers: ScheduleTimers;
   bus: EventBus;
   watcher: EventWatcher<TaskEvent>;
   workflowWatcher: EventWatcher<WorkflowEvent>;

@@ -1,6 +1,6 @@
 import type { TaskRow } from '../db/entities/task.ts';
 import { revokeWaiting } from '../db/statements/end-task.ts';
-import { announceWorkflows } from './announce-workflows.ts';
+import { type AnnounceResources, announceWorkflows } from './announce-workflows.ts';
 import { endSteps, revokedEvent } from './advance-workflows.ts';
 import type { ServiceResources } from './resources.ts';
 
@@ -9,7 +9,7 @@ import type { ServiceResources } from './resources.ts';
  * it, and takes its job away. Answers whether it did not run.
  */
 export async function revokeWaitingTask(
-  resources: ServiceResources,
+  resources: AnnounceResources & Pick<ServiceResources, 'sql' | 'catalog'>,
   task: TaskRow,
   reason: string | null,
 ): Promise<boolean> {

@@ -13,16 +13,24 @@ import { addTaskAttempt } from './task-attempt.ts';
 
 const UNKNOWN_TASK = 'UnknownTask';
 
-/** Adds Task, the type of tasks without a contract, and the queries `task` and `tasks`. */
-export function addTask(builder: Builder, catalog: TaskCatalog): void {
+/** Adds Task, the type of tasks without a contract, and the queries `task` and `tasks`; answers the type of pages of tasks. */
+export function addTask(builder: Builder, catalog: TaskCatalog) {
   addInterface(builder, ({ name }) => (catalog.find(name) ? taskTypeName(name) : UNKNOWN_TASK));
   builder.objectType(builder.objectRef<TaskRow>(UNKNOWN_TASK), {
     description: 'A task of a kind that this deployment does not know (any more): its history can still be read.',
     interfaces: ['Task'],
   });
   addFilter(builder);
-  addQueries(builder);
+  const taskConnection = builder.connectionObject(
+    { type: 'Task', name: 'TaskConnection', description: 'A page of tasks.' },
+    { name: 'TaskEdge', description: 'A task and its cursor.' },
+  );
+  addQueries(builder, taskConnection);
+  return taskConnection;
 }
+
+/** The type of pages of tasks. */
+export type TaskConnection = ReturnType<typeof addTask>;
 
 function addInterface(builder: Builder, resolveType: (task: TaskRow) => string): void {
   const { attempt, step } = addTaskAttempt(builder);
@@ -125,7 +133,7 @@ function addFilter(builder: Builder): void {
   });
 }
 
-function addQueries(builder: Builder): void {
+function addQueries(builder: Builder, taskConnection: TaskConnection): void {
   builder.queryFields((t) => ({
     task: t.field({
       type: 'Task',
@@ -144,8 +152,7 @@ function addQueries(builder: Builder): void {
         resolve: async (_root, { filter, ...page }, { resources }) =>
           toConnection(await listTasks(resources, { ...page, filter: toFilter(filter ?? {}) }), ({ id }) => id),
       },
-      { name: 'TaskConnection', description: 'A page of tasks.' },
-      { name: 'TaskEdge', description: 'A task and its cursor.' },
+      taskConnection,
     ),
   }));
 }
