@@ -16,7 +16,7 @@ const README = await readFile(join(PROJECT, 'README.md'), 'utf8');
 test('the operations in README give what README shows', async ({ taskwire }) => {
   const { client } = await taskwire.startApi();
   await taskwire.startWorker();
-  const [enqueue, subscription, query, invalid] = blocks('graphql');
+  const [enqueue, subscription, query, invalid, upsert] = blocks('graphql');
   const [enqueued, events] = blocks('json');
 
   const created = await client.request(enqueue ?? '');
@@ -24,6 +24,7 @@ test('the operations in README give what README shows', async ({ taskwire }) => 
   const received = await collect(client, subscription ?? '', id);
   const found = await client.request(query ?? '', { id });
   const refused = await client.request(invalid ?? '');
+  const { upsertSchedule } = await client.request(upsert ?? '');
 
   expect(withoutIds(created)).toEqual(withoutIds(JSON.parse(enqueued ?? '')));
   expect(received).toEqual(
@@ -37,6 +38,8 @@ test('the operations in README give what README shows', async ({ taskwire }) => 
     tasks: { edges: [{ node: { id } }] },
   });
   expect(refused['enqueueSendWelcomeEmail'].userErrors.map((error: any) => error.path)).toEqual([['email'], ['name']]);
+  expect(upsertSchedule).toMatchObject({ schedule: { key: 'tick', tasks: { nodes: [] } }, userErrors: [] });
+  await expect.poll(() => scheduledStates(client, 'tick'), { timeout: 10_000 }).toContain('SUCCESS');
 });
 
 test('the upload in README works as it is written', async ({ taskwire }) => {
@@ -51,7 +54,9 @@ test('the upload in README works as it is written', async ({ taskwire }) => {
   });
 });
 
-test('a task added as README says is enqueued by its own mutation and runs', async ({ taskwire }) => {
+test('a task added as README says is enqueued by its own mutation and runs, also by a declared schedule', async ({
+  taskwire,
+}) => {
   await using folder = await temporaryFolder();
   await copyProject(folder.path);
   for (const block of blocks('ts')) {
@@ -70,6 +75,13 @@ test('a task added as README says is enqueued by its own mutation and runs', asy
   );
 
   expect(await client.finished(enqueueCountLetters.task.id)).toMatchObject({ type: 'SUCCESS', result: { letters: 3 } });
+  const { schedules } = await client.request('{ schedules { key declared } }');
+  expect(schedules).toEqual([
+    { key: 'cleanup', declared: true },
+    { key: 'count-on-workdays', declared: true },
+  ]);
+  await client.request('mutation { triggerSchedule(key: "count-on-workdays") { userErrors { code } } }');
+  await expect.poll(() => scheduledStates(client, 'count-on-workdays'), { timeout: 10_000 }).toEqual(['SUCCESS']);
 });
 
 test('the configuration table in README is the configuration', () => {
@@ -104,6 +116,14 @@ async function collect(client: ApiClient, query: string, id: string): Promise<un
   }
   await socket.dispose();
   return events;
+}
+
+async function scheduledStates(client: ApiClient, key: string): Promise<string[]> {
+  const { schedule } = await client.request(
+    'query ($key: String!) { schedule(key: $key) { tasks { nodes { state } } } }',
+    { key },
+  );
+  return schedule.tasks.nodes.map((task: { state: string }) => task.state);
 }
 
 function withoutIds(value: unknown): unknown {

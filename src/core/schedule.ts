@@ -55,6 +55,11 @@ const EVERY_MIN_SECONDS = 1;
 const EVERY_MAX_SECONDS = 366 * 24 * 3600;
 const CATCH_UP_LIMIT_MAX = 1000;
 
+/** Whether a text can be the key of a schedule at all; what cannot is answered as unknown without asking Postgres. */
+export function isScheduleKey(text: string): boolean {
+  return KEY.test(text) && text.length <= KEY_MAX;
+}
+
 /** What is wrong with a schedule, its task and payload apart: SCHEDULE_INVALID, CRON_INVALID or TIME_ZONE_INVALID. */
 export function scheduleProblems(definition: ScheduleDefinition): InputProblem[] {
   const { key, timeZone, catchUpLimit } = definition;
@@ -64,11 +69,7 @@ export function scheduleProblems(definition: ScheduleDefinition): InputProblem[]
     const message = `expected ${field} to be ${expected}, got: ${JSON.stringify(definition[field])}`;
     problems.push({ code, message, path: [field] });
   };
-  expect(
-    'key',
-    KEY.test(key) && key.length <= KEY_MAX,
-    `1 to ${KEY_MAX} letters, digits, _, . and -, the first a letter or digit`,
-  );
+  expect('key', isScheduleKey(key), `1 to ${KEY_MAX} letters, digits, _, . and -, the first a letter or digit`);
   expect('timeZone', isTimeZone(timeZone), 'a time zone, e.g. Europe/Berlin', 'TIME_ZONE_INVALID');
   expect(
     'catchUpLimit',

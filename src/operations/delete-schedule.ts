@@ -1,8 +1,7 @@
 import type { ScheduleRow } from '../db/entities/schedule.ts';
 import { transactionSql } from '../db/sql.ts';
-import { lockSchedule } from '../db/statements/lock-schedule.ts';
 import { deleteScheduleRow } from '../db/statements/write-schedule.ts';
-import { requireSchedule, scheduleDeclared, scheduleNotFound } from './get-schedule.ts';
+import { lockKnown, requireSchedule, scheduleDeclared } from './get-schedule.ts';
 import type { ServiceResources } from './resources.ts';
 import { setTimer, type TimerResources } from './set-timer.ts';
 
@@ -17,9 +16,8 @@ export async function deleteSchedule(
 ): Promise<ScheduleRow> {
   const schedule = await resources.orm.em.fork().transactional(async (em) => {
     const sql = transactionSql(em);
-    const locked = await lockSchedule(sql, key);
-    if (!locked) throw scheduleNotFound(key);
-    if (locked.declared) throw scheduleDeclared(key);
+    const { declared } = await lockKnown(sql, key);
+    if (declared) throw scheduleDeclared(key);
     const row = await requireSchedule(em, key);
     await deleteScheduleRow(sql, key);
     return row;

@@ -1,7 +1,9 @@
 import { userError } from '../core/errors.ts';
-import { type Timing, nextFires } from '../core/schedule.ts';
+import { isScheduleKey, nextFires, type Timing } from '../core/schedule.ts';
 import { Schedule, type ScheduleRow } from '../db/entities/schedule.ts';
 import type { EntityManager } from '../db/orm.ts';
+import type { Sql } from '../db/sql.ts';
+import { type LockedSchedule, lockSchedule } from '../db/statements/lock-schedule.ts';
 import type { ServiceResources } from './resources.ts';
 
 const NEXT_RUNS_MAX = 100;
@@ -9,12 +11,19 @@ const NEXT_RUNS_DEFAULT = 5;
 
 /** Finds a schedule; null when there is none. */
 export async function getSchedule({ orm }: Pick<ServiceResources, 'orm'>, key: string): Promise<ScheduleRow | null> {
-  return orm.em.fork().findOne(Schedule, { key });
+  return isScheduleKey(key) ? orm.em.fork().findOne(Schedule, { key }) : null;
 }
 
 /** All schedules, by key. */
 export async function listSchedules({ orm }: Pick<ServiceResources, 'orm'>): Promise<ScheduleRow[]> {
   return orm.em.fork().find(Schedule, {}, { orderBy: { key: 'asc' } });
+}
+
+/** Locks a schedule until the transaction of `sql` ends. Throws a `UserInputError` with SCHEDULE_NOT_FOUND. */
+export async function lockKnown(sql: Sql, key: string): Promise<LockedSchedule> {
+  const schedule = isScheduleKey(key) ? await lockSchedule(sql, key) : undefined;
+  if (!schedule) throw scheduleNotFound(key);
+  return schedule;
 }
 
 /** As {@link getSchedule}, in the transaction of `em`. Throws a `UserInputError` with SCHEDULE_NOT_FOUND. */
@@ -24,8 +33,7 @@ export async function requireSchedule(em: EntityManager, key: string): Promise<S
   return schedule;
 }
 
-/** The user error for a key that no schedule has. */
-export function scheduleNotFound(key: string) {
+function scheduleNotFound(key: string) {
   return userError('SCHEDULE_NOT_FOUND', `there is no schedule with the key ${JSON.stringify(key)}`, ['key']);
 }
 

@@ -1,8 +1,7 @@
 import type { ScheduleRow } from '../db/entities/schedule.ts';
 import { transactionSql } from '../db/sql.ts';
 import { readClock } from '../db/statements/find-schedules.ts';
-import { lockSchedule } from '../db/statements/lock-schedule.ts';
-import { requireSchedule, scheduleNotFound } from './get-schedule.ts';
+import { lockKnown, requireSchedule } from './get-schedule.ts';
 import { putSchedule } from './put-schedule.ts';
 import type { ServiceResources } from './resources.ts';
 import { setTimer, type TimerResources } from './set-timer.ts';
@@ -37,8 +36,7 @@ async function setEnabled(
 ): Promise<ScheduleRow> {
   const schedule = await resources.orm.em.fork().transactional(async (em) => {
     const sql = transactionSql(em);
-    const existing = await lockSchedule(sql, key);
-    if (!existing) throw scheduleNotFound(key);
+    const existing = await lockKnown(sql, key);
     if (existing.enabled !== enabled) {
       const { declared } = existing;
       const at = now ?? (await readClock(sql));

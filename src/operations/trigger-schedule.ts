@@ -2,11 +2,10 @@ import type { TaskRow } from '../db/entities/task.ts';
 import { transactionSql } from '../db/sql.ts';
 import { readClock } from '../db/statements/find-schedules.ts';
 import { insertTasks } from '../db/statements/insert-tasks.ts';
-import { lockSchedule } from '../db/statements/lock-schedule.ts';
 import { addRuns } from '../db/statements/record-fires.ts';
 import { noteRun } from '../db/statements/write-schedule.ts';
 import { dispatchNew } from './enqueue-task.ts';
-import { scheduleNotFound } from './get-schedule.ts';
+import { lockKnown } from './get-schedule.ts';
 import { rowOfNewTask } from './get-task.ts';
 import type { EnqueueResources, ServiceResources } from './resources.ts';
 import { prepareRun } from './schedule-runs.ts';
@@ -23,8 +22,7 @@ export async function triggerSchedule(
 ): Promise<TaskRow> {
   const task = await resources.orm.em.fork().transactional(async (em) => {
     const sql = transactionSql(em);
-    const schedule = await lockSchedule(sql, key);
-    if (!schedule) throw scheduleNotFound(key);
+    const schedule = await lockKnown(sql, key);
     const run = prepareRun(resources, schedule, null);
     await insertTasks(sql, [run]);
     if (schedule.overlap !== 'ALLOW') await addRuns(sql, key, [run.id]);
