@@ -20,8 +20,8 @@ export interface ScheduleWorkerOptions {
 export function openScheduleWorker({ keyPrefix, redis, resources }: ScheduleWorkerOptions): Worker<{ key: string }> {
   const worker = new Worker<{ key: string }>(
     SCHEDULE_QUEUE,
-    async ({ data }) => {
-      await fireSchedule(resources, data.key);
+    async ({ data, timestamp, opts }) => {
+      await fireSchedule(resources, data.key, { woken: new Date(timestamp + (opts.delay ?? 0)) });
     },
     {
       connection: redis,

@@ -15,6 +15,19 @@ import { prepareRun } from './schedule-runs.ts';
 /** What firing needs: every worker has it. */
 export type FireResources = EnqueueResources & CancelResources & Pick<ServiceResources, 'logger'>;
 
+/** When a schedule is looked at. */
+export interface FireTime {
+  /** Default: the time in Postgres. */
+  now?: Date | undefined;
+  /**
+   * The fire that a timer came for. It is due although the clock of Postgres is up to {@link CLOCK_SKEW_MS} behind the timer's:
+   * else each fire would wait for the next look.
+   */
+  woken?: Date | undefined;
+}
+
+const CLOCK_SKEW_MS = 1000;
+
 /** More than these are left to the next look. */
 const SCHEDULES_AT_ONCE = 1000;
 
@@ -28,7 +41,7 @@ export async function fireDueSchedules(resources: FireResources, now?: Date): Pr
   const keys = await findDueSchedules(sql, now ?? (await readClock(sql)), names, SCHEDULES_AT_ONCE);
   const ids: string[] = [];
   for (const key of keys) {
-    const enqueued = await fireSchedule(resources, key, now).catch((error: unknown) => {
+    const enqueued = await fireSchedule(resources, key, { now }).catch((error: unknown) => {
       logger.warn({ schedule: key, err: error }, 'A schedule could not fire; it is tried again');
       return [];
     });
@@ -38,18 +51,17 @@ export async function fireDueSchedules(resources: FireResources, now?: Date): Pr
 }
 
 /**
- * Decides the fires of one schedule that are due at `now`, by default the time in Postgres, and enqueues what comes of them,
- * in one transaction that holds the schedule's row: whoever else comes at the same time waits, and finds nothing due.
+ * Decides the fires of one schedule that are due and enqueues what comes of them, in one transaction that holds the schedule's row: whoever else comes at the same time waits, and finds nothing due.
  * Answers the ids of the new tasks. A schedule that is unknown or paused, or whose task is unknown here, is left alone.
  */
-export async function fireSchedule(resources: FireResources, key: string, now?: Date): Promise<string[]> {
+export async function fireSchedule(resources: FireResources, key: string, time: FireTime = {}): Promise<string[]> {
   const { tasks, cancelled } = await resources.orm.em
     .fork()
-    .transactional((em) => decide(resources, transactionSql(em), key, now));
+    .transactional((em) => decide(resources, transactionSql(em), key, time));
   dispatchNew(resources, tasks);
   const ids = tasks.map(({ id }) => id);
   if (cancelled.length === 0 || !(await cancelRuns(resources, key, cancelled))) return ids;
-  return [...ids, ...(await fireSchedule(resources, key, now))];
+  return [...ids, ...(await fireSchedule(resources, key, time))];
 }
 
 /** What a transaction has decided. */
@@ -61,10 +73,10 @@ interface Decision {
 
 const NOTHING: Decision = { tasks: [], cancelled: [] };
 
-async function decide(resources: FireResources, sql: Sql, key: string, given: Date | undefined): Promise<Decision> {
+async function decide(resources: FireResources, sql: Sql, key: string, time: FireTime): Promise<Decision> {
   const schedule = await lockSchedule(sql, key);
   if (!schedule?.enabled || !resources.catalog.find(schedule.task)) return NOTHING;
-  const now = given ?? (await readClock(sql));
+  const now = time.now ?? laterOf(await readClock(sql), time.woken);
   const due = dueFires({ timing: schedule, now, ...schedule });
   const waited = await listWaitingFires(sql, key);
   if (waited.length === 0 && due.cursor <= schedule.cursor) return NOTHING;
@@ -84,6 +96,11 @@ async function decide(resources: FireResources, sql: Sql, key: string, given: Da
     problem,
   });
   return { tasks: tasks.filter(({ id }) => inserted.has(id)), cancelled: plan.cancel ? open : [] };
+}
+
+function laterOf(clock: Date, woken: Date | undefined): Date {
+  const aheadMs = (woken?.getTime() ?? 0) - clock.getTime();
+  return woken && aheadMs > 0 && aheadMs <= CLOCK_SKEW_MS ? woken : clock;
 }
 
 /** The tasks of fires; none, and why, when the contract does not take the payload any more. */
