@@ -47,18 +47,16 @@ export interface ScheduleTimersOptions {
  * What fires is decided in Postgres, so a timer that is missing, old or doubled costs a second at most.
  */
 export class ScheduleTimers {
-  readonly #redis: Redis;
-  readonly #queue: Queue;
+  readonly #options: ScheduleTimersOptions;
+  #opened: Queue | undefined;
 
-  constructor({ redis, keyPrefix, logger }: ScheduleTimersOptions) {
-    this.#redis = redis;
-    this.#queue = new Queue(SCHEDULE_QUEUE, { connection: redis, prefix: keyPrefix, settings: SCHEDULE_SETTINGS });
-    this.#queue.on('error', (error) => logger.debug({ error: error.message }, 'BullMQ queue of the schedules'));
+  constructor(options: ScheduleTimersOptions) {
+    this.#options = options;
   }
 
   /** Whether Redis answers. */
   get available(): boolean {
-    return this.#redis.status === 'ready';
+    return this.#options.redis.status === 'ready';
   }
 
   /** Brings the timers in line with these schedules, and no others; answers how many it changed. */
@@ -93,7 +91,18 @@ export class ScheduleTimers {
   }
 
   async close(): Promise<void> {
-    await this.#queue.close();
+    await this.#opened?.close();
+    this.#opened = undefined;
+  }
+
+  /** Opened when it is first needed, as Redis may be away until then. */
+  get #queue(): Queue {
+    if (this.#opened) return this.#opened;
+    const { redis, keyPrefix, logger } = this.#options;
+    const queue = new Queue(SCHEDULE_QUEUE, { connection: redis, prefix: keyPrefix, settings: SCHEDULE_SETTINGS });
+    queue.on('error', (error) => logger.debug({ error: error.message }, 'BullMQ queue of the schedules'));
+    this.#opened = queue;
+    return queue;
   }
 }
 
