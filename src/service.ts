@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Config, ServiceConfig } from './config.ts';
-import { closeOrm, openOrm } from './db/orm.ts';
+import { closeOrm, openOrm, type Orm } from './db/orm.ts';
 import { poolSql } from './db/sql.ts';
 import { EventBus } from './events/event-bus.ts';
 import { taskSource, workflowSource } from './events/event-source.ts';
@@ -32,6 +32,8 @@ const BATCH_SETTINGS = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_m
 export interface CoreService {
   resources: EnqueueResources &
     Pick<ServiceResources, 'dispatcher' | 'orm' | 'queues' | 'timers' | 'bus' | 'files' | 'logger'>;
+  /** The pool behind {@link EnqueueResources.sql}: short transactions on it do not wait for those of handlers. */
+  statements: Orm;
   /** In the role of a producer. */
   redis: Redis;
   close(): Promise<void>;
@@ -59,7 +61,8 @@ export async function openCoreService(options: CoreServiceOptions): Promise<Core
     return pool;
   };
   const orm = await openPool(poolSize);
-  const sql = poolSql(statementPoolSize === undefined ? orm : await openPool(statementPoolSize, BATCH_SETTINGS));
+  const statements = statementPoolSize === undefined ? orm : await openPool(statementPoolSize, BATCH_SETTINGS);
+  const sql = poolSql(statements);
   const redis = openRedis(config.redisUrl, 'producer', logger);
   opened.defer(() => redis.disconnect());
   const subscriber = openRedis(config.redisUrl, 'consumer', logger.child({}, { level: 'silent' }));
@@ -75,6 +78,7 @@ export async function openCoreService(options: CoreServiceOptions): Promise<Core
 
   const closing = opened.move();
   return {
+    statements,
     redis,
     resources: {
       catalog: openCatalog(config),

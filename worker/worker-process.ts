@@ -8,7 +8,7 @@ import { unparkTasks } from '../src/db/statements/park-tasks.ts';
 import { applicationNameOf, type WorkerDescription } from '../src/db/statements/worker-heartbeat.ts';
 import type { Logger } from '../src/logger.ts';
 import { declareSchedules } from '../src/operations/declare-schedules.ts';
-import { fireDueSchedules } from '../src/operations/fire-schedules.ts';
+import { type FireResources, fireDueSchedules } from '../src/operations/fire-schedules.ts';
 import { findRedisProblem, openRedis } from '../src/queue/redis.ts';
 import { type CoreService, openCoreService } from '../src/service.ts';
 import { schedules } from '../src/tasks/schedules.ts';
@@ -101,11 +101,9 @@ export async function startWorkerProcess(
   const taskWorkers = choices.map(({ name, concurrency = config.concurrency }) =>
     openTaskWorker({ queue: name, concurrency, keyPrefix: config.keyPrefix, redis, resources }),
   );
-  const workers = [
-    ...taskWorkers,
-    openScheduleWorker({ keyPrefix: config.keyPrefix, redis, resources: core.resources }),
-  ];
-  const loops = maintenanceLoops({ config, core, resources, heartbeat, known: { names, queues }, logger });
+  const firing = { ...core.resources, orm: core.statements };
+  const workers = [...taskWorkers, openScheduleWorker({ keyPrefix: config.keyPrefix, redis, resources: firing })];
+  const loops = maintenanceLoops({ config, core, resources, firing, heartbeat, known: { names, queues }, logger });
   core.resources.bus
     .subscribeCancel(({ taskId, reason, force }) => running.cancel(taskId, reason, force))
     .catch((error: Error) => logger.debug({ error: error.message }, 'cancellations are found by the heartbeat only'));
@@ -147,13 +145,14 @@ interface MaintenanceOptions {
   config: ServiceConfig;
   core: CoreService;
   resources: WorkerResources;
+  firing: FireResources;
   heartbeat: Heartbeat;
   known: KnownTasks;
   logger: Logger;
 }
 
 function maintenanceLoops(options: MaintenanceOptions): MaintenanceLoop[] {
-  const { config, core, resources, heartbeat, known, logger } = options;
+  const { config, core, resources, firing, heartbeat, known, logger } = options;
   const { keyPrefix, workerLostAfterMs } = config;
   const { queues, timers, sql } = core.resources;
   const intervalMs = RECONCILE_INTERVAL_MS;
@@ -190,7 +189,7 @@ function maintenanceLoops(options: MaintenanceOptions): MaintenanceLoop[] {
     new MaintenanceLoop({
       name: 'schedules',
       intervalMs: SCHEDULE_INTERVAL_MS,
-      runOnce: async () => void (await fireDueSchedules(core.resources)),
+      runOnce: async () => void (await fireDueSchedules(firing)),
       logger,
     }),
     reconcile,
