@@ -54,7 +54,7 @@ test('the upload in README works as it is written', async ({ taskwire }) => {
   });
 });
 
-test('a task added as README says is enqueued by its own mutation and runs, also by a declared schedule', async ({
+test('a task, a workflow and a schedule added as README says are enqueued by their own mutations and run', async ({
   taskwire,
 }) => {
   await using folder = await temporaryFolder();
@@ -64,6 +64,7 @@ test('a task added as README says is enqueued by its own mutation and runs, also
     await write(folder.path, path, block);
   }
   await registerTask(folder.path);
+  await registerWorkflow(folder.path);
 
   const api = taskwire.track(new ManagedProcess(join(folder.path, 'src/main.ts'), taskwire.environment));
   const { url } = await api.ready();
@@ -74,7 +75,16 @@ test('a task added as README says is enqueued by its own mutation and runs, also
     'mutation { enqueueCountLetters(input: { text: "Ada, 1815" }) { task { id } userErrors { message } } }',
   );
 
+  const { enqueueCountAllLettersWorkflow } = await client.request(
+    'mutation { enqueueCountAllLettersWorkflow(input: { texts: ["Ada, 1815", "Grace"] }) { workflow { id } } }',
+  );
+
   expect(await client.finished(enqueueCountLetters.task.id)).toMatchObject({ type: 'SUCCESS', result: { letters: 3 } });
+  expect(await results(client, enqueueCountAllLettersWorkflow.workflow.id)).toEqual({
+    'count-letters': { letters: 3 },
+    'count-letters-2': { letters: 5 },
+    total: { total: 8 },
+  });
   const { schedules } = await client.request('{ schedules { key declared } }');
   expect(schedules).toEqual([
     { key: 'cleanup', declared: true },
@@ -126,6 +136,16 @@ async function scheduledStates(client: ApiClient, key: string): Promise<string[]
   return schedule.tasks.nodes.map((task: { state: string }) => task.state);
 }
 
+/** Those of the steps of a workflow, when it has ended. */
+async function results(client: ApiClient, id: string): Promise<Record<string, unknown>> {
+  const socket = client.openSocket();
+  const query = 'subscription ($id: ID!) { workflowEvents(id: $id) { sequence } }';
+  for await (const { errors } of socket.iterate({ query, variables: { id } })) expect(errors).toBeUndefined();
+  await socket.dispose();
+  const { workflow } = await client.request('query ($id: ID!) { workflow(id: $id) { steps { key result } } }', { id });
+  return Object.fromEntries(workflow.steps.map((step: any) => [step.key, step.result]));
+}
+
 function withoutIds(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value), (key, inner) => (key === 'id' ? 'id' : inner));
 }
@@ -153,6 +173,16 @@ async function registerTask(folder: string): Promise<void> {
     'worker/handlers/registry.ts',
     (text) =>
       `import { countLetters } from './text.ts';\n${text.replace(/(export const handlers[^{]*\{)/, "$1\n  'count-letters': countLetters,")}`,
+  );
+}
+
+/** What README says in words: the workflow into `workflows`. */
+async function registerWorkflow(folder: string): Promise<void> {
+  await edit(
+    folder,
+    'src/tasks/workflows.ts',
+    (text) =>
+      `import { countAllLetters } from './text-workflows.ts';\n${text.replace('export const workflows = [', 'export const workflows = [countAllLetters, ')}`,
   );
 }
 
