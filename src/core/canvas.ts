@@ -105,7 +105,10 @@ export function signature<C extends TaskContract>(
 /** A node, or how it is made of the results of the one before. */
 export type Link<Previous, Results> = Node<Results> | ((previous: Previous) => Node<Results>);
 
-/** One after the other, each with the results of the one before; its own results are those of the last. Longer ones nest. */
+/**
+ * One after the other, each with the results of the one before; its own results are those of the last. A longer one is a
+ * chain of chains: `nodes.reduce((all, next) => chain(all, next))`.
+ */
 export function chain<A>(first: Node<A>): Node<A>;
 export function chain<A, B>(first: Node<A>, b: Link<A, B>): Node<B>;
 export function chain<A, B, C>(first: Node<A>, b: Link<A, B>, c: Link<B, C>): Node<C>;
@@ -121,7 +124,8 @@ export function chain<A, B, C, D, E, F, G, H>(
   ...links: [Node<A>, Link<A, B>, Link<B, C>, Link<C, D>, Link<D, E>, Link<E, F>, Link<F, G>, Link<G, H>]
 ): Node<H>;
 export function chain(first: Node<unknown>, ...links: Link<never, unknown>[]): Node<unknown> {
-  const nodes = [first];
+  // A chain that grows link by link would nest deeper than the stack is.
+  const nodes = first.shape.kind === 'chain' ? [...first.shape.nodes] : [first];
   let last = first;
   for (const link of links) {
     last = typeof link === 'function' ? link(last.results as never) : link;

@@ -5,6 +5,8 @@ import { analyzeData, preprocessData } from '../../src/tasks/data.ts';
 import { noop, sum } from '../../src/tasks/diagnostics.ts';
 import { sendNotification } from '../../src/tasks/email.ts';
 
+/** Of a workflow. */
+const STEPS_MAX = 5000;
 const fileId = '0190a6f0-0000-7000-8000-000000000000';
 
 /** A step that does nothing, with a key of its own. */
@@ -139,6 +141,15 @@ describe('everything nests in everything', () => {
     );
 
     expect(dependencies(node)).toEqual({ a: [], b: ['a'], c: ['b'], d: ['a'], e: ['a'], f: ['e'], g: ['c', 'd', 'f'] });
+  });
+
+  test('a chain that grows to the most steps that a workflow may have', () => {
+    const nodes = Array.from({ length: STEPS_MAX }, (_, at) => step(String(at)));
+
+    const steps = toSteps(nodes.reduce((all, next) => chain(all, next)));
+
+    expect(steps).toHaveLength(STEPS_MAX);
+    expect(steps.at(-1)?.dependsOn).toEqual([String(STEPS_MAX - 2)]);
   });
 
   test('a group of chords', () => {
