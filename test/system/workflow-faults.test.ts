@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';
+import { UserInputError } from '../../src/core/errors.ts';
 import { newId } from '../../src/core/ids.ts';
+import { cancelWorkflow } from '../../src/operations/cancel-workflow.ts';
 import type { WorkflowStepSpec } from '../../src/operations/check-workflow.ts';
 import { enqueueWorkflow } from '../../src/operations/enqueue-workflow.ts';
 import { createUser } from '../../src/operations/manage-users.ts';
@@ -19,19 +21,25 @@ const WORKFLOWS = { minLength: 8, maxLength: 12 };
 const STEPS_MAX = 9;
 const TIMEOUT_MS = 240_000;
 
-/** What happens to the service when so many more events of workflows have come. */
+/** What happens when so many more events of workflows have come. */
 interface Fault {
   afterEvents: number;
-  what: 'kill -9' | 'FLUSHALL';
+  what: 'kill -9' | 'FLUSHALL' | 'cancel';
+  /** Which workflow, for those that mean one. */
+  which: number;
 }
 
 const faults = fc.array(
-  fc.record({ afterEvents: fc.integer({ min: 1, max: 25 }), what: fc.constantFrom('kill -9', 'FLUSHALL') }),
-  { minLength: 2, maxLength: 4 },
+  fc.record({
+    afterEvents: fc.integer({ min: 1, max: 25 }),
+    what: fc.constantFrom('kill -9', 'FLUSHALL', 'cancel'),
+    which: fc.nat(),
+  }),
+  { minLength: 3, maxLength: 6 },
 ) satisfies fc.Arbitrary<Fault[]>;
 
 test(
-  'workflows come to their one right end although workers are killed and Redis is emptied in the middle',
+  'workflows come to their one right end although workers are killed, Redis is emptied and some are cancelled in the middle',
   { timeout: TIMEOUT_MS },
   async ({ isolated, services }) => {
     await using service = await open(services);
@@ -44,10 +52,12 @@ test(
         const looks = await Promise.all(plan.map((steps) => begin(service, steps, userId)));
         const events = follow(service, looks);
 
-        await inflict(planned, { events, isolated, workers, redisUrl: services.redisUrl });
+        const cancelled = await inflict(planned, { service, looks, events, isolated, workers, ...services });
         await events.ended;
 
-        for (const [index, look] of looks.entries()) await expectRightEnd(look, plan[index] ?? [], service.database);
+        for (const [index, look] of looks.entries()) {
+          await expectRightEnd(look, plan[index] ?? [], service.database, cancelled.has(look));
+        }
         expect(await loginsOf(service, userId)).toBe(await countSucceeded(service, looks, 'update-user-stats'));
       }),
       { numRuns: RUNS, endOnFailure: true },
@@ -120,20 +130,39 @@ function follow({ resources }: Opened, looks: readonly WorkflowLook[]): Events {
 }
 
 interface Scene {
+  service: Opened;
+  looks: readonly WorkflowLook[];
   events: Events;
   isolated: Taskwire;
   workers: ManagedProcess[];
   redisUrl: string;
 }
 
-async function inflict(planned: readonly Fault[], { events, isolated, workers, redisUrl }: Scene): Promise<void> {
-  for (const { afterEvents, what } of planned) {
+/** Answers the workflows that were cancelled before they had ended. */
+async function inflict(planned: readonly Fault[], scene: Scene): Promise<Set<WorkflowLook>> {
+  const { service, looks, events, isolated, workers, redisUrl } = scene;
+  const cancelled = new Set<WorkflowLook>();
+  for (const { afterEvents, what, which } of planned) {
     await events.more(afterEvents);
+    const look = looks[which % looks.length];
     if (what === 'FLUSHALL') await flushAll(redisUrl);
-    else {
+    else if (what === 'cancel' && look && (await isCancelled(service, look))) cancelled.add(look);
+    else if (what === 'kill -9') {
       await workers.shift()?.kill();
       workers.push(await isolated.startWorker());
     }
+  }
+  return cancelled;
+}
+
+/** False when it had ended. */
+async function isCancelled({ resources }: Opened, { id }: WorkflowLook): Promise<boolean> {
+  try {
+    await cancelWorkflow(resources, { id, reason: 'by chance' });
+    return true;
+  } catch (error) {
+    if (error instanceof UserInputError && error.code === 'WORKFLOW_ALREADY_FINISHED') return false;
+    throw error;
   }
 }
 
@@ -143,14 +172,19 @@ async function flushAll(redisUrl: string): Promise<void> {
   redis.disconnect();
 }
 
-async function expectRightEnd(look: WorkflowLook, steps: readonly RandomStep[], { run }: Database): Promise<void> {
+async function expectRightEnd(
+  look: WorkflowLook,
+  steps: readonly RandomStep[],
+  { run }: Database,
+  cancelled: boolean,
+): Promise<void> {
   const fails = failsAsWhole(steps);
   const outcomes = outcomesOf(steps);
   const { state, openSteps } = await look.row();
 
-  expect({ state, openSteps }).toEqual({ state: fails ? 'FAILURE' : 'SUCCESS', openSteps: 0 });
+  expect({ state, openSteps }).toEqual({ state: cancelled ? 'REVOKED' : fails ? 'FAILURE' : 'SUCCESS', openSteps: 0 });
   for (const [key, step] of await look.steps()) {
-    if (fails) expect([outcomes.get(key), 'REVOKED']).toContain(step.state);
+    if (fails || cancelled) expect([outcomes.get(key), 'REVOKED']).toContain(step.state);
     else expect(`${key} ${step.state}`).toBe(`${key} ${outcomes.get(key)}`);
     if (step.taskState !== null) expect(step.taskState).toBe(step.state);
   }
