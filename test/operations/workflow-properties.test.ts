@@ -25,11 +25,6 @@ function openRandom(seed: number): (below: number) => number {
   };
 }
 
-async function begin({ resources, database }: TestService, steps: readonly RandomStep[]): Promise<WorkflowLook> {
-  const { id } = await enqueueWorkflow(resources, { name: 'random', steps: steps.map((step) => toSpec(step)) });
-  return new WorkflowLook(database, id);
-}
-
 interface Play {
   look: WorkflowLook;
   sql: SqlPool;
@@ -88,96 +83,81 @@ async function expectOutcomes(look: WorkflowLook, steps: readonly RandomStep[]):
   }
 }
 
-describe('any workflow whose tasks end in any order', () => {
-  test('comes to its one right end', { timeout: TIMEOUT_MS }, async ({ service }) => {
-    await fc.assert(
-      fc.asyncProperty(randomWorkflow(STEPS_MAX), fc.nat(), async (steps, seed) => {
-        const look = await begin(service, steps);
+/** A workflow that has begun, and chance. */
+interface Any {
+  look: WorkflowLook;
+  steps: readonly RandomStep[];
+  random: (below: number) => number;
+}
 
-        await play({ look, sql: service.database.sql, steps, random: openRandom(seed) });
+/** Checks a property on random workflows, one after the other. */
+async function forAny(service: TestService, check: (any: Any) => Promise<void>): Promise<void> {
+  const property = fc.asyncProperty(randomWorkflow(STEPS_MAX), fc.nat(), async (steps, seed) => {
+    const { id } = await enqueueWorkflow(service.resources, { name: 'random', steps: steps.map((one) => toSpec(one)) });
+    await check({ look: new WorkflowLook(service.database, id), steps, random: openRandom(seed) });
+  });
+  await fc.assert(property, RUNS);
+}
 
-        await expectSound(look);
-        await expectOutcomes(look, steps);
-      }),
-      RUNS,
-    );
+describe('any workflow whose tasks end in any order', { timeout: TIMEOUT_MS }, () => {
+  test('comes to its one right end', async ({ service }) => {
+    await forAny(service, async ({ look, steps, random }) => {
+      await play({ look, sql: service.database.sql, steps, random });
+
+      await expectSound(look);
+      await expectOutcomes(look, steps);
+    });
   });
 
-  test(
-    'comes to it although every transaction is broken off at any of its statements',
-    { timeout: TIMEOUT_MS },
-    async ({ service }) => {
-      await fc.assert(
-        fc.asyncProperty(randomWorkflow(STEPS_MAX), fc.nat(), async (steps, seed) => {
-          const look = await begin(service, steps);
-          const random = openRandom(seed);
-          const sql = breakingOff(service.database.sql, random);
+  test('comes to it although transactions are broken off at any of their statements', async ({ service }) => {
+    await forAny(service, async ({ look, steps, random }) => {
+      await play({ look, sql: breakingOff(service.database.sql, random), steps, random });
 
-          await play({ look, sql, steps, random });
+      await expectSound(look);
+      await expectOutcomes(look, steps);
+    });
+  });
 
-          await expectSound(look);
-          await expectOutcomes(look, steps);
-        }),
-        RUNS,
-      );
-    },
-  );
+  test('is REVOKED when it is cancelled at any time, and starts nothing afterwards', async ({ service }) => {
+    await forAny(service, async ({ look, steps, random }) => {
+      let roundsLeft = random(10);
+      let cancelled = false;
+      const beforeRound = async () => {
+        roundsLeft -= 1;
+        if (roundsLeft !== 0 || (await look.row()).state !== 'RUNNING') return;
+        await cancelWorkflow(service.resources, { id: look.id, reason: 'enough' });
+        cancelled = true;
+        expect(await look.waiting()).toEqual([]);
+      };
 
-  test(
-    'is REVOKED when it is cancelled at any time, and starts nothing afterwards',
-    { timeout: TIMEOUT_MS },
-    async ({ service }) => {
-      await fc.assert(
-        fc.asyncProperty(randomWorkflow(STEPS_MAX), fc.nat(), fc.nat({ max: 10 }), async (steps, seed, round) => {
-          const look = await begin(service, steps);
-          let rounds = 0;
-          let cancelled = false;
-          const beforeRound = async () => {
-            rounds += 1;
-            if (rounds !== round + 1 || (await look.row()).state !== 'RUNNING') return;
-            await cancelWorkflow(service.resources, { id: look.id, reason: 'enough' });
-            cancelled = true;
-            expect(await look.waiting()).toEqual([]);
-          };
+      await play({ look, sql: service.database.sql, steps, random, beforeRound });
 
-          await play({ look, sql: service.database.sql, steps, random: openRandom(seed), beforeRound });
+      await expectSound(look);
+      if (cancelled) expect(await look.row()).toMatchObject({ state: 'REVOKED' });
+      else await expectOutcomes(look, steps);
+    });
+  });
 
-          await expectSound(look);
-          if (cancelled) expect(await look.row()).toMatchObject({ state: 'REVOKED' });
-          else await expectOutcomes(look, steps);
-        }),
-        RUNS,
-      );
-    },
-  );
+  test('succeeds when it is run again and nothing fails any more; what had succeeded is not run again', async ({
+    service,
+  }) => {
+    await forAny(service, async ({ look, steps, random }) => {
+      await play({ look, sql: service.database.sql, steps, random });
+      fc.pre((await look.row()).state === 'FAILURE');
+      const before = await look.steps();
 
-  test(
-    'succeeds when it is run again and nothing fails any more; what had succeeded is not run again',
-    { timeout: TIMEOUT_MS },
-    async ({ service }) => {
-      await fc.assert(
-        fc.asyncProperty(randomWorkflow(STEPS_MAX), fc.nat(), async (steps, seed) => {
-          const look = await begin(service, steps);
-          const random = openRandom(seed);
-          await play({ look, sql: service.database.sql, steps, random });
-          fc.pre((await look.row()).state === 'FAILURE');
-          const before = await look.steps();
+      await retryWorkflow(service.resources, look.id);
+      const healed = steps.map((step) => ({ ...step, succeeds: true }));
+      await play({ look, sql: service.database.sql, steps: healed, random });
 
-          await retryWorkflow(service.resources, look.id);
-          const healed = steps.map((step) => ({ ...step, succeeds: true }));
-          await play({ look, sql: service.database.sql, steps: healed, random });
-
-          await expectSound(look);
-          expect((await look.row()).state).toBe('SUCCESS');
-          for (const [key, step] of await look.steps()) {
-            expect(`${key} ${step.state}`).toBe(`${key} SUCCESS`);
-            if (before.get(key)?.state === 'SUCCESS') expect(step).toEqual(before.get(key));
-          }
-        }),
-        RUNS,
-      );
-    },
-  );
+      await expectSound(look);
+      expect((await look.row()).state).toBe('SUCCESS');
+      for (const [key, step] of await look.steps()) {
+        expect(`${key} ${step.state}`).toBe(`${key} SUCCESS`);
+        if (before.get(key)?.state === 'SUCCESS') expect(step).toEqual(before.get(key));
+      }
+    });
+  });
 });
 
 /** Fails every third transaction or so before one of its statements; one that is tried again then works. */
