@@ -2,7 +2,7 @@ import { describe, expect } from 'vitest';
 import { newId } from '../../../src/core/ids.ts';
 import { appendEvents } from '../../../src/db/statements/append-events.ts';
 import { reopenTasks } from '../../../src/db/statements/end-task.ts';
-import { readHistory, readSequences } from '../../../src/db/statements/read-history.ts';
+import { readEvents, readHistory, readSequences } from '../../../src/db/statements/read-history.ts';
 import { type Database, test, upTo } from '../database.ts';
 
 const AT = '2026-11-22T10:00:00.123Z';
@@ -117,6 +117,23 @@ describe('the snapshot', () => {
 
 test('an unknown task has no history', async ({ database }) => {
   expect(await readHistory(database.sql, newId(), 0, 10)).toBeNull();
+});
+
+test('single events of several tasks are read together, whether they are stored or follow from the row', async ({
+  database,
+}) => {
+  const [one, two] = [await eventfulTask(database), (await database.enqueue()).id];
+  const history = await database.history(one);
+  const places = history.map(({ taskId, sequence }) => ({ taskId, sequence }));
+  const missing = [
+    { taskId: two, sequence: 2 },
+    { taskId: newId(), sequence: 1 },
+  ];
+
+  const read = await readEvents(database.sql, [...places, { taskId: two, sequence: 1 }, ...missing]);
+
+  expect(read.filter(({ taskId }) => taskId === one).toSorted((a, b) => a.sequence - b.sequence)).toEqual(history);
+  expect(read.filter(({ taskId }) => taskId !== one)).toMatchObject([{ taskId: two, type: 'ENQUEUED' }]);
 });
 
 test('the newest sequences of tasks are read together; of one that is gone there is none', async ({ database }) => {
