@@ -28,7 +28,7 @@ test('what waits for nothing is READY with its task, all else BLOCKED', async ({
 
   expect([a?.state, b?.state, c?.state]).toEqual(['READY', 'READY', 'BLOCKED']);
   expect(c).toMatchObject({ taskId: null, dependsOn: ['a', 'b'], join: 'ALL', onFailure: 'FAIL', weight: 1 });
-  expect(await service.jobIds()).toEqual([a?.taskId, b?.taskId].toSorted());
+  expect(new Set(await service.jobIds())).toEqual(new Set([a?.taskId, b?.taskId]));
   expect(await workflows.history(id)).toMatchObject([{ sequence: 1, type: 'ENQUEUED', state: 'RUNNING', percent: 0 }]);
 });
 
@@ -58,7 +58,7 @@ describe('an idempotency key', () => {
     const others = await Promise.all([1, 2, 3].map(() => enqueueWorkflow(service.resources, input)));
 
     expect(first.duplicate).toBe(false);
-    expect(others).toEqual(Array(3).fill({ id: first.id, duplicate: true }));
+    for (const other of others) expect(other).toEqual({ id: first.id, duplicate: true });
     expect(await service.jobIds()).toHaveLength(1);
     expect(await service.database.run('select from task')).toHaveLength(1);
   });
