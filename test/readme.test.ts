@@ -16,7 +16,8 @@ const README = await readFile(join(PROJECT, 'README.md'), 'utf8');
 test('the operations in README give what README shows', async ({ taskwire }) => {
   const { client } = await taskwire.startApi();
   await taskwire.startWorker();
-  const [enqueue, subscription, query, invalid, upsert] = blocks('graphql');
+  const [enqueue, subscription, query, invalid] = blocks('graphql');
+  const upsert = operation('upsertSchedule');
   const [enqueued, events] = blocks('json');
 
   const created = await client.request(enqueue ?? '');
@@ -24,7 +25,7 @@ test('the operations in README give what README shows', async ({ taskwire }) => 
   const received = await collect(client, subscription ?? '', id);
   const found = await client.request(query ?? '', { id });
   const refused = await client.request(invalid ?? '');
-  const { upsertSchedule } = await client.request(upsert ?? '');
+  const { upsertSchedule } = await client.request(upsert);
 
   expect(withoutIds(created)).toEqual(withoutIds(JSON.parse(enqueued ?? '')));
   expect(received).toEqual(
@@ -40,6 +41,42 @@ test('the operations in README give what README shows', async ({ taskwire }) => 
   expect(refused['enqueueSendWelcomeEmail'].userErrors.map((error: any) => error.path)).toEqual([['email'], ['name']]);
   expect(upsertSchedule).toMatchObject({ schedule: { key: 'tick', tasks: { nodes: [] } }, userErrors: [] });
   await expect.poll(() => scheduledStates(client, 'tick'), { timeout: 10_000 }).toContain('SUCCESS');
+});
+
+test('the workflows in README run, and are followed and found as README shows', async ({ taskwire }) => {
+  const { client } = await taskwire.startApi();
+  await taskwire.startWorker();
+
+  const { enqueueWorkflow } = await client.request(operation('enqueueWorkflow'));
+  const { id } = enqueueWorkflow.workflow;
+  const events = await collect(client, operation('workflowEvents'), id);
+  const found = await client.request(operation('workflows(first'), { id });
+  const { enqueueChord } = await client.request(operation('enqueueChord'));
+
+  expect(enqueueWorkflow).toMatchObject({
+    workflow: {
+      state: 'RUNNING',
+      steps: [
+        { key: 'left', dependsOn: [] },
+        { key: 'right', dependsOn: [] },
+        { key: 'both', dependsOn: ['left', 'right'] },
+      ],
+    },
+    userErrors: [],
+  });
+  expect(events).toContainEqual(
+    expect.objectContaining({
+      stepKey: 'both',
+      stepState: 'SUCCESS',
+      event: { type: 'SUCCESS', result: { total: 6 } },
+    }),
+  );
+  expect(events.at(-1)).toMatchObject({ type: 'SUCCESS', percent: 100 });
+  expect(found).toMatchObject({
+    workflow: { state: 'SUCCESS', percent: 100, steps: [{}, {}, { key: 'both', result: { total: 6 }, error: null }] },
+    workflows: { nodes: [{ id }] },
+  });
+  expect(await results(client, enqueueChord.workflow.id)).toMatchObject({ callback: { total: 6 } });
 });
 
 test('the upload in README works as it is written', async ({ taskwire }) => {
@@ -118,11 +155,16 @@ function blocks(language: string): string[] {
   return [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, text]) => text ?? '');
 }
 
+/** The operation that says something. */
+function operation(text: string): string {
+  return blocks('graphql').find((block) => block.includes(text)) ?? '';
+}
+
 async function collect(client: ApiClient, query: string, id: string): Promise<unknown[]> {
   const socket = client.openSocket();
   const events: unknown[] = [];
-  for await (const { data } of socket.iterate<{ taskEvents: unknown }>({ query, variables: { id } })) {
-    events.push(data?.taskEvents);
+  for await (const { data } of socket.iterate({ query, variables: { id } })) {
+    events.push(...Object.values(data ?? {}));
   }
   await socket.dispose();
   return events;
