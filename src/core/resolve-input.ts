@@ -26,6 +26,26 @@ export function resolveInput(payload: unknown, inputFrom: InputFrom, results: St
   return { payload: { ...(payload as object | null), ...Object.fromEntries(fields) } };
 }
 
+/**
+ * Another reading of the same results, for a task whose contract does not take them as they are: in a list of results, one
+ * that has a single field stands for the value of that. So a chord of tasks that answer `{ total }` can have a callback
+ * that takes a list of numbers.
+ */
+export function withSingleValues(payload: unknown, inputFrom: InputFrom): unknown {
+  const given = payload as Record<string, unknown>;
+  const lists = Object.entries(inputFrom).filter(([, source]) => Array.isArray(source));
+  return {
+    ...given,
+    ...Object.fromEntries(lists.map(([field]) => [field, (given[field] as unknown[]).map(singleValue)])),
+  };
+}
+
+function singleValue(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const values = Object.values(value);
+  return values.length === 1 ? values[0] : value;
+}
+
 /** Undefined when there is nothing at the path. */
 function valueAt(value: unknown, path: string | undefined): unknown {
   if (path === undefined || path === '') return value;

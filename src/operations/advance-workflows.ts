@@ -1,8 +1,11 @@
 import { Advance, type StepRecord } from '../core/advance-workflow.ts';
-import { resolveInput } from '../core/resolve-input.ts';
+import type { TaskContract } from '../core/define-task.ts';
+import type { InputProblem } from '../core/errors.ts';
+import { type ResolvedInput, resolveInput, withSingleValues } from '../core/resolve-input.ts';
 import type { TaskError, TaskEvent } from '../core/task-event.ts';
 import { isTerminal, type TaskState } from '../core/task-state.ts';
 import type { WorkflowEvent } from '../core/workflow-event.ts';
+import type { InputFrom } from '../core/workflow-graph.ts';
 import type { Sql } from '../db/sql.ts';
 import {
   lockWorkflows,
@@ -159,13 +162,9 @@ export class Advancing {
     const resolved = resolveInput(payload, inputFrom, new Map(Object.entries(results)));
     if (resolved.problem !== undefined) return payloadError(resolved.problem);
     const contract = this.#catalog.find(step.task);
-    const problems = contract ? payloadProblems(contract, resolved.payload) : [];
-    if (problems.length > 0) {
-      return payloadError(
-        problems.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message)).join('; '),
-      );
-    }
-    return stepTask(step, { payload: resolved.payload, options }, this.#of(step).workflow.owner);
+    const fitting = contract ? fittingPayload(contract, resolved.payload, inputFrom) : resolved;
+    if (fitting.problem !== undefined) return payloadError(fitting.problem);
+    return stepTask(step, { payload: fitting.payload, options }, this.#of(step).workflow.owner);
   }
 
   /** A step that is run again keeps its task, with what that has done in steps of its own, unless its input is another one. */
@@ -237,6 +236,19 @@ function whyRevoked({ workflow: { cancelled, cancelReason, error } }: Advance): 
 /** The event that the end of a task is which did not run. */
 export function revokedEvent({ id: taskId, sequence, at, attempt, error, reason }: RevokedTask): TaskEvent {
   return { taskId, sequence, type: 'REVOKED', at, state: 'REVOKED', attempt, error, message: reason };
+}
+
+/** The payload as the contract takes it, or why it does not take it. */
+function fittingPayload(contract: TaskContract, payload: unknown, inputFrom: InputFrom): ResolvedInput {
+  const problems = payloadProblems(contract, payload);
+  if (problems.length === 0) return { payload };
+  const other = withSingleValues(payload, inputFrom);
+  if (payloadProblems(contract, other).length === 0) return { payload: other };
+  return { problem: problems.map(problemText).join('; ') };
+}
+
+function problemText({ path, message }: InputProblem): string {
+  return path.length > 0 ? `${path.join('.')}: ${message}` : message;
 }
 
 function placeOf({ workflowId, position }: { workflowId: string; position: number }): string {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { resolveInput } from '../../src/core/resolve-input.ts';
+import { resolveInput, withSingleValues } from '../../src/core/resolve-input.ts';
 
 const results = new Map<string, unknown>([
   ['a', { data: { id: 'x', rows: [{ n: 1 }, { n: 2 }] }, none: null }],
@@ -46,4 +46,11 @@ describe('a payload', () => {
     expect(Object.getPrototypeOf(payload)).toBe(Object.prototype);
     expect(Object.keys(payload)).toEqual(['__proto__']);
   });
+});
+
+test('in a list of results, one with a single field can stand for its value', () => {
+  const payload = { list: [{ total: 3 }, { a: 1, b: 2 }, [7], 'text', null], one: { total: 4 }, given: { total: 5 } };
+  const inputFrom = { list: [{ step: 'a' }], one: { step: 'a' } };
+
+  expect(withSingleValues(payload, inputFrom)).toEqual({ ...payload, list: [3, { a: 1, b: 2 }, [7], 'text', null] });
 });

@@ -60,11 +60,18 @@ describe('shapes', () => {
     });
   });
 
+  test('a callback that takes no objects gets the values of results with a single field', async ({ workflows }) => {
+    const id = await workflows.chord({ tasks: [sum(1), sum(2)], callback: { task: 'sum' }, resultsAs: 'values' });
+
+    expect((await workflows.finished(id)).steps.at(-1)).toMatchObject({ state: 'SUCCESS', result: { total: 3 } });
+  });
+
   test('a callback that takes no list runs after all the same, and what does not fit it fails it', async ({
     workflows,
   }) => {
     const bare = await workflows.chord({ tasks: [{ task: 'noop' }, { task: 'noop' }], callback: { task: 'noop' } });
-    const unfit = await workflows.chord({ tasks: [sum(1), sum(2)], callback: { task: 'sum' }, resultsAs: 'values' });
+    const tasks = [{ task: 'noop' }, sum(2)];
+    const unfit = await workflows.chord({ tasks, callback: { task: 'sum' }, resultsAs: 'values' });
 
     expect((await workflows.finished(bare)).states).toEqual({ 1: 'SUCCESS', 2: 'SUCCESS', callback: 'SUCCESS' });
     const { state, error, steps } = await workflows.finished(unfit);

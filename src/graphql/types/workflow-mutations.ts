@@ -132,7 +132,8 @@ function addShorthandInputs(builder: Builder) {
           'The field of its payload that gets the list of the results, in their order; when left out "results", if it has such a field.',
       }),
       resultsPath: t.string({
-        description: 'What the list has of each result, e.g. "data.id"; the whole when left out.',
+        description:
+          'What the list has of each result, e.g. "data.id"; the whole when left out, or its only value where the callback takes no objects.',
       }),
       idempotencyKey: t.string(IDEMPOTENCY_KEY),
     }),
