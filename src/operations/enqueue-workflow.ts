@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { StepOptions } from '../core/advance-workflow.ts';
+import { canonicalJson } from '../core/canonical-json.ts';
 import type { TaskContract } from '../core/define-task.ts';
 import { UserInputError, userError } from '../core/errors.ts';
 import { newId, timeOfId } from '../core/ids.ts';
@@ -87,7 +88,7 @@ export function prepareWorkflow(
   const weight = steps.reduce((sum, step) => sum + step.weight, 0);
   const createdAt = new Date(timeOfId(id));
   const fingerprint = createHash('sha256')
-    .update(JSON.stringify([name, specs]))
+    .update(canonicalJson([name, specs]))
     .digest('hex');
   return {
     workflow: { id, name, owner, idempotencyKey, fingerprint, openSteps: steps.length, weight, createdAt },

@@ -1,8 +1,11 @@
 import { expect } from 'vitest';
 import type { TaskEvent } from '../../src/core/task-event.ts';
+import type { WorkflowEvent } from '../../src/core/workflow-event.ts';
 import { cancelTask } from '../../src/operations/cancel-task.ts';
 import { enqueueTask, type EnqueueInput } from '../../src/operations/enqueue-task.ts';
-import { openDatabase } from '../db/database.ts';
+import { enqueueWorkflow } from '../../src/operations/enqueue-workflow.ts';
+import { watchWorkflow } from '../../src/operations/watch-workflow.ts';
+import { openDatabase, upTo } from '../db/database.ts';
 import { openTestService } from '../support/core-service.ts';
 import { test as base } from '../support/taskwire.ts';
 
@@ -54,3 +57,36 @@ test('what is said while a task lives is what is told of it afterwards', async (
     expect(live.at(-1)).toMatchObject({ type: ends });
   }
 });
+
+test('what is said while a workflow lives is what is told of it afterwards', async ({ resources }) => {
+  const steps = [
+    { key: 'slow', task: 'countdown', payload: { steps: 3, stepMs: 500 } },
+    { key: 'again', task: 'fail-times', payload: { times: 1 } },
+    {
+      key: 'bad',
+      task: 'fail-times',
+      payload: { times: 1 },
+      options: { maxAttempts: 1 },
+      dependsOn: ['slow'],
+    },
+    { key: 'never', task: 'noop', dependsOn: ['bad', 'again'] },
+  ];
+  const { id } = await enqueueWorkflow(resources, { name: 'test', steps });
+  const said: WorkflowEvent[] = [];
+  await resources.bus.subscribeWorkflow(id, (event) => said.push(event));
+
+  await all(await watchWorkflow(resources, { id }));
+  const told = await all(await watchWorkflow(resources, { id, after: 0 }));
+
+  await expect.poll(() => said.at(-1)).toMatchObject({ type: 'FAILURE', state: 'FAILURE' });
+  expect(told.map(({ sequence }) => sequence)).toEqual(upTo(told.length));
+  const inOrder = said.toSorted((a, b) => a.sequence - b.sequence);
+  expect(inOrder).toEqual(told.slice(-said.length));
+  expect(said.map(({ type }) => type)).toContain('PROGRESS');
+});
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}

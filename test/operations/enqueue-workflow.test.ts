@@ -63,6 +63,20 @@ describe('an idempotency key', () => {
     expect(await service.database.run('select from task')).toHaveLength(1);
   });
 
+  test('does not care for the order of the fields of a payload', async ({ service }) => {
+    const enqueueWith = (payload: object) =>
+      enqueueWorkflow(service.resources, {
+        name: 'test',
+        steps: [{ key: 'a', task: 'countdown', payload }],
+        idempotencyKey: 'k',
+      });
+
+    const { id } = await enqueueWith({ steps: 1, stepMs: 2 });
+
+    expect(await enqueueWith({ stepMs: 2, steps: 1 })).toEqual({ id, duplicate: true });
+    await expect(enqueueWith({ stepMs: 1, steps: 2 })).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+  });
+
   test('of a workflow with other steps or another name is refused', async ({ service }) => {
     const input = { name: 'test', steps: noops([{ key: 'a' }]), idempotencyKey: 'k' };
     const { id } = await enqueueWorkflow(service.resources, input);

@@ -1,23 +1,11 @@
 import { describe, expect } from 'vitest';
-import type { Statement } from '../../../src/db/sql.ts';
 import { type IdRange, listTaskIds, type TaskFilter } from '../../../src/db/statements/list-task-ids.ts';
-import { type Database, test as base, watchedSql } from '../database.ts';
+import { type Database, test as base } from '../database.ts';
+import { type PlanNode, planOf, rowsRead } from '../plan-of.ts';
 
 const TASKS = 50_000;
 /** A page of 20 and one more, as an operation asks for it. */
 const PAGE: IdRange = { limit: 21, order: 'desc' };
-
-/** A node of a plan, with what it really did. */
-interface PlanNode {
-  'Node Type': string;
-  'Relation Name'?: string;
-  'Actual Rows': number;
-  'Actual Loops': number;
-  'Rows Removed by Filter'?: number;
-  'Rows Removed by Index Recheck'?: number;
-  'Rows Removed by Join Filter'?: number;
-  Plans?: PlanNode[];
-}
 
 /**
  * Tasks as a service has them that has run for a day: most have succeeded, few wait or run. One in a thousand is named,
@@ -50,28 +38,8 @@ const test = base.extend('seeded', { scope: 'file' }, async ({ database }): Prom
   return database;
 });
 
-/** The plan that Postgres takes for a list, all its nodes. */
-async function planOf({ sql, run }: Database, filter: TaskFilter, range: IdRange): Promise<PlanNode[]> {
-  const nodes: PlanNode[] = [];
-  const explain = async ({ text }: Statement, values: readonly unknown[]) => {
-    const [row] = await run<{ 'QUERY PLAN': { Plan: PlanNode }[] }>(`explain (analyze, format json) ${text}`, values);
-    const walk = (node: PlanNode) => {
-      nodes.push(node);
-      node.Plans?.forEach(walk);
-    };
-    row?.['QUERY PLAN'].forEach(({ Plan }) => walk(Plan));
-  };
-  await listTaskIds(watchedSql(sql, explain), filter, range);
-  return nodes;
-}
-
-/** Rows that were fetched, also those that were thrown away. */
-function rowsRead(nodes: readonly PlanNode[]): number {
-  const perLoop = (node: PlanNode) =>
-    node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
-  return nodes
-    .filter((node) => node['Relation Name'] !== undefined)
-    .reduce((total, node) => total + perLoop(node) * node['Actual Loops'], 0);
+function planOfList(database: Database, filter: TaskFilter, range: IdRange): Promise<PlanNode[]> {
+  return planOf(database, (sql) => listTaskIds(sql, filter, range));
 }
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -109,7 +77,7 @@ const FILTERS: { what: string; filter: TaskFilter; most: number }[] = [
 describe('among 50,000 tasks a page is found without looking at all of them', () => {
   test.for(FILTERS)('by $what', async ({ filter, most }, { seeded }) => {
     for (const order of ['desc', 'asc'] as const) {
-      const nodes = await planOf(seeded, filter, { ...PAGE, order });
+      const nodes = await planOfList(seeded, filter, { ...PAGE, order });
 
       const scans = nodes.filter((node) => node['Node Type'] === 'Seq Scan' && node['Relation Name'] === 'task');
       expect(scans).toEqual([]);
@@ -128,7 +96,7 @@ test('a page in the middle is found as the first one is', async ({ seeded }) => 
   ];
 
   for (const filter of filters) {
-    const nodes = await planOf(seeded, filter, { ...PAGE, before: middle?.id });
+    const nodes = await planOfList(seeded, filter, { ...PAGE, before: middle?.id });
 
     expect(rowsRead(nodes)).toBeLessThanOrEqual(300);
   }
