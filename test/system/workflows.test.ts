@@ -235,6 +235,23 @@ test('a client follows a workflow from its enqueueing to its end, and again from
   expect(after).toMatchObject([{ type: 'SNAPSHOT', sequence: events.length, stepKey: null }, events.at(-1)]);
 });
 
+test('a client that goes in the middle comes back without a hole or a repeat', async ({ workflows }) => {
+  const slow = { task: 'countdown', payload: { steps: 4, stepMs: 100 } };
+  const id = await workflows.chain([slow, slow, slow]);
+  const seen: ShownWorkflowEvent[] = [];
+
+  for (let ended = false; !ended;) {
+    for await (const event of workflows.events(id, seen.at(-1)?.sequence ?? 0)) {
+      seen.push(event);
+      ended = event.state !== 'RUNNING';
+      if (seen.length % 2 === 0) break;
+    }
+  }
+
+  expect(seen).toEqual(await workflows.allEvents(id));
+  expect(seen.map(({ sequence }) => sequence)).toEqual(seen.map((_, index) => index + 1));
+});
+
 test('a cancelled workflow ends: what runs is told, what has not started never does', async ({ workflows }) => {
   const id = await workflows.enqueue([
     { key: 'running', task: 'countdown', payload: { steps: 1000, stepMs: 100 } },

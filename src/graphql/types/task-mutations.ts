@@ -118,7 +118,7 @@ function addCancelAndRetry(builder: Builder): void {
     retryTask: t.field({
       type: 'TaskPayload',
       description:
-        'Runs a task in FAILURE or REVOKED again, under the same id. User errors: TASK_NOT_FOUND, TASK_NOT_FINISHED, TASK_ALREADY_FINISHED.',
+        'Runs a task in FAILURE or REVOKED again, under the same id. User errors: TASK_NOT_FOUND, TASK_NOT_FINISHED, TASK_ALREADY_FINISHED, and TASK_IN_WORKFLOW for a step, which is run again with its workflow.',
       args: { id: t.arg.id({ required: true, description: 'The id of the task.' }) },
       resolve: (_root, { id }, { resources }) =>
         withUserErrors({ task: null }, async () => ({ task: await retryTask(resources, id) })),
