@@ -8,6 +8,7 @@ import { TaskCancelled } from '../../../src/core/errors.ts';
 import { firstIdAt, newId } from '../../../src/core/ids.ts';
 import type { TerminalState } from '../../../src/core/task-state.ts';
 import type { WorkflowState } from '../../../src/core/workflow-state.ts';
+import { transactionSql } from '../../../src/db/sql.ts';
 import { reopenTasks } from '../../../src/db/statements/end-task.ts';
 import { insertTasks } from '../../../src/db/statements/insert-tasks.ts';
 import { insertWorkflow } from '../../../src/db/statements/insert-workflow.ts';
@@ -442,15 +443,14 @@ describe('archive-task-history', () => {
   test('a task that has run again since it was archived is not deleted', async ({ workshop }) => {
     const [again] = await addEnded(workshop, 'FAILURE', 40, 2);
 
-    const { result } = await workshop.run(
-      archiveTaskHistory,
-      { olderThanDays: 30, delete: true },
-      {
-        onProgress: ({ current, message }) => {
-          if (message === 'archiving' && current === 2) void reopenTasks(workshop.sql, [{ id: again! }]);
-        },
-      },
-    );
+    const { archiving } = await workshop.orm.em.fork().transactional(async (em) => {
+      await em.execute('select from task where id = ? for update', [again]);
+      const archiving = workshop.run(archiveTaskHistory, { olderThanDays: 30, delete: true });
+      await untilWaiting(openDatabase(workshop.orm), 1); // it is archived, and about to be deleted
+      await reopenTasks(transactionSql(em), [{ id: again! }]);
+      return { archiving };
+    });
+    const { result } = await archiving;
 
     const [row] = await workshop.sql.query({ text: 'select state from task where id = $1' }, [again]);
     expect(result.tasks).toBe(2);
