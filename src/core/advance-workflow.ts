@@ -177,10 +177,10 @@ export class Advance {
     return again.filter((step) => decideJoin(step) === 'start');
   }
 
-  /** Writes the end of the workflow when all its steps have ended. */
+  /** Writes the end of the workflow when all its steps have ended. Does nothing when it had ended already. */
   finish(): void {
-    if (this.workflow.openSteps > 0) return;
-    const { cancelled, error } = this.workflow;
+    const { openSteps, cancelled, error } = this.workflow;
+    if (openSteps > 0 || this.workflow.state !== 'RUNNING') return;
     const state = cancelled ? 'REVOKED' : error ? 'FAILURE' : 'SUCCESS';
     this.workflow.state = state;
     if (state === 'SUCCESS') this.workflow.doneWeight = this.workflow.weight; // not what adding up has made of it
