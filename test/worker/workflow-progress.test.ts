@@ -3,11 +3,15 @@ import { expect } from 'vitest';
 import type { TaskProgress } from '../../src/core/progress.ts';
 import type { WorkflowEvent } from '../../src/core/workflow-event.ts';
 import { appendEvents } from '../../src/db/statements/append-events.ts';
+import { appendWorkflowProgress } from '../../src/db/statements/append-workflow-progress.ts';
+import { settleAttempts } from '../../src/db/statements/settle-attempts.ts';
 import { startSteps } from '../../src/db/statements/start-steps.ts';
+import { endSteps } from '../../src/operations/advance-workflows.ts';
 import { enqueueWorkflow } from '../../src/operations/enqueue-workflow.ts';
 import { getWorkflow } from '../../src/operations/get-workflow.ts';
 import { watchWorkflow } from '../../src/operations/watch-workflow.ts';
 import { WorkflowProgress } from '../../worker/workflow-progress.ts';
+import { settlement } from '../db/database.ts';
 import { test as base, type TestService } from '../operations/service.ts';
 import { WorkflowLook } from '../operations/workflow-run.ts';
 
@@ -92,3 +96,35 @@ test('what was told does not go back when the next attempt begins from the start
   expect(told).toEqual([60, 60]);
   await events.return?.();
 });
+
+test('progress that comes while its step is ending is not counted beside the end', async ({ service, running }) => {
+  const { resources, database } = service;
+  const { id: taskId, attempt, sequence } = running.task;
+  await running.report(50);
+  await expect.poll(() => getWorkflow(resources, running.id)).toMatchObject({ sequence: 3 });
+
+  const { ending, telling } = await database.sql.transaction(async (sql) => {
+    const end = settlement({ taskId, attempt, state: 'SUCCESS', result: {}, workflowId: running.id });
+    const ended = await endSteps(resources.catalog, sql, [running.id], () => settleAttempts(sql, [end]));
+    const told = appendWorkflowProgress(database.sql, {
+      workflowId: running.id,
+      position: 0,
+      taskId,
+      taskSequence: sequence + 1,
+    });
+    await expect.poll(() => waitingForLocks(database)).toBe(1);
+    return { ending: ended, telling: [told] };
+  });
+
+  expect(ending.news.workflowEvents.at(-1)).toMatchObject({ stepKey: 'short', stepState: 'READY', percent: 75 });
+  expect(await telling[0]).toBeUndefined();
+  expect(await getWorkflow(resources, running.id)).toMatchObject({ percent: 75 });
+});
+
+async function waitingForLocks({ run }: TestService['database']): Promise<number> {
+  const [row] = await run<{ waiting: number }>(
+    `select count(*)::int as waiting from pg_stat_activity
+     where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+  return row?.waiting ?? 0;
+}

@@ -1,5 +1,5 @@
 import type { WorkflowEvent } from '../../core/workflow-event.ts';
-import { isoUtc, type Sql, statement } from '../sql.ts';
+import { isoUtc, type SqlPool, statement } from '../sql.ts';
 import type { StepStart } from './start-steps.ts';
 
 /** The progress of a step that runs: its task has written an event of it. */
@@ -16,16 +16,19 @@ export const RUNNING_WEIGHT = `(
 )`;
 
 /** Without waiting for the disk: the next report makes up for one that a crash of Postgres takes back. */
-const APPEND_PROGRESS = statement(`
+const LOCK_RUNNING = statement(`
   with lazily as materialized (
     select set_config('synchronous_commit', 'off', true) as setting
-  ), grown as (
+  )
+  select w.id from workflow w, lazily l where w.id = $1 and w.state = 'RUNNING' and l.setting = 'off' for update of w`);
+
+const APPEND_PROGRESS = statement(`
+  with grown as (
     update workflow w
     set sequence = w.sequence + 1,
       percent = greatest(w.percent, least(100, 100 * (w.done_weight + ${RUNNING_WEIGHT}) / w.weight))
-    from workflow_step s, lazily l
-    where w.id = $1 and w.state = 'RUNNING' and l.setting = 'off'
-      and s.workflow_id = w.id and s.position = $2 and s.task_id = $3 and s.state = 'RUNNING'
+    from workflow_step s
+    where w.id = $1 and s.workflow_id = w.id and s.position = $2 and s.task_id = $3 and s.state = 'RUNNING'
     returning w.id, w.sequence, w.state, w.percent, s.key
   )
   insert into workflow_event
@@ -34,11 +37,18 @@ const APPEND_PROGRESS = statement(`
   returning workflow_id as "workflowId", sequence, type, ${isoUtc('at')} as at, state, percent, step_key as "stepKey",
     step_state as "stepState", task_id as "taskId", task_sequence as "taskSequence"`);
 
-/** Appends an event to a workflow whose step has got further; undefined when that does not run any more. */
-export async function appendWorkflowProgress(
-  sql: Sql,
+/**
+ * Appends an event to a workflow whose step has got further; undefined when that does not run any more. The steps are read
+ * by a statement that begins under the lock of the workflow: one that waited for it would see those that have ended
+ * meanwhile as running, and count them twice.
+ */
+export function appendWorkflowProgress(
+  pool: SqlPool,
   { workflowId, position, taskId, taskSequence }: StepProgress,
 ): Promise<WorkflowEvent | undefined> {
-  const [event] = await sql.query<WorkflowEvent>(APPEND_PROGRESS, [workflowId, position, taskId, taskSequence]);
-  return event;
+  return pool.transaction(async (sql) => {
+    if ((await sql.query(LOCK_RUNNING, [workflowId])).length === 0) return undefined;
+    const [event] = await sql.query<WorkflowEvent>(APPEND_PROGRESS, [workflowId, position, taskId, taskSequence]);
+    return event;
+  });
 }
