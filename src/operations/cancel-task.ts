@@ -30,7 +30,7 @@ export async function cancelTask(
   { id, reason = null, force = false }: CancelTaskInput,
 ): Promise<TaskRow> {
   if (!isId(id)) throw taskNotFound(id);
-  const why = reason === null ? null : toStorableText(reason).slice(0, REASON_MAX);
+  const why = reason === null ? null : toStorableText(reason.slice(0, REASON_MAX));
   const task = await requireTask(resources, id);
   for (;;) {
     if (await revokeWaitingTask(resources, task, why)) return requireTask(resources, id);

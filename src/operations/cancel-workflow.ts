@@ -29,7 +29,7 @@ export async function cancelWorkflow(
 ): Promise<void> {
   if (!isId(id)) throw workflowNotFound(id);
   const { sql, catalog, bus } = resources;
-  const why = reason === null ? null : toStorableText(reason).slice(0, REASON_MAX);
+  const why = reason === null ? null : toStorableText(reason.slice(0, REASON_MAX));
   const { news, ending } = await sql.transaction(async (transaction) => {
     const [workflow] = await lockWorkflows(transaction, [id]);
     if (!workflow) throw workflowNotFound(id);
