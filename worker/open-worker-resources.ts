@@ -7,7 +7,7 @@ import { claimTasks } from '../src/db/statements/claim-tasks.ts';
 import { type SettledTask, settleAttempts, type Settlement } from '../src/db/statements/settle-attempts.ts';
 import { startSteps } from '../src/db/statements/start-steps.ts';
 import { applicationNameOf } from '../src/db/statements/worker-heartbeat.ts';
-import { isDataError } from '../src/db/unavailable.ts';
+import { isDataError, isPostgresUnavailable } from '../src/db/unavailable.ts';
 import type { Logger } from '../src/logger.ts';
 import { endSteps } from '../src/operations/advance-workflows.ts';
 import { announceWorkflows } from '../src/operations/announce-workflows.ts';
@@ -67,8 +67,9 @@ function openBatchers(
   const { sql } = core;
   // Two at a time: while Postgres works on one batch, the jobs of the other are fetched and finished.
   const options = { runAloneAfter: isDataError, maxItems: 25, maxInFlight: 2 };
-  // One at a time: the steps of a workflow would wait for each other's lock on it.
-  const stepOptions = { runAloneAfter: isDataError };
+  // One at a time: the steps of a workflow would wait for each other's lock on it. A workflow that can't go on, whatever the
+  // reason, holds up no other one.
+  const stepOptions = { runAloneAfter: (error: unknown) => !isPostgresUnavailable(error) };
   return {
     claims: new Batcher(async (ids: readonly string[]) => {
       const claimed = new Map((await claimTasks(sql, ids, workerId, names)).map((task) => [task.id, task]));

@@ -1,7 +1,8 @@
 import { Advance, type StepRecord } from '../core/advance-workflow.ts';
 import type { TaskContract } from '../core/define-task.ts';
-import type { InputProblem } from '../core/errors.ts';
+import { type InputProblem, messageOf } from '../core/errors.ts';
 import { type ResolvedInput, resolveInput, withSingleValues } from '../core/resolve-input.ts';
+import { toStorableText } from '../core/storable.ts';
 import type { TaskError, TaskEvent } from '../core/task-event.ts';
 import { isTerminal, type TaskState } from '../core/task-state.ts';
 import type { WorkflowEvent } from '../core/workflow-event.ts';
@@ -31,6 +32,9 @@ export interface WorkflowNews {
   taskEvents: TaskEvent[];
   workflowEvents: WorkflowEvent[];
 }
+
+/** In characters. */
+const REASON_MAX = 1000;
 
 /** Nothing happened to any workflow. */
 export const NO_NEWS: WorkflowNews = { tasks: [], withdrawn: [], taskEvents: [], workflowEvents: [] };
@@ -228,9 +232,10 @@ export class Advancing {
   }
 }
 
+/** Each step that is revoked has it: a long message of a handler is cut. */
 function whyRevoked({ workflow: { cancelled, cancelReason, error } }: Advance): string {
   if (cancelled) return cancelReason ?? 'The workflow was cancelled';
-  return `The workflow failed: ${error?.message}`;
+  return toStorableText(`The workflow failed: ${error?.message}`.slice(0, REASON_MAX));
 }
 
 /** The event that the end of a task is which did not run. */
@@ -240,15 +245,24 @@ export function revokedEvent({ id: taskId, sequence, at, attempt, error, reason 
 
 /** The payload as the contract takes it, or why it does not take it. */
 function fittingPayload(contract: TaskContract, payload: unknown, inputFrom: InputFrom): ResolvedInput {
-  const problems = payloadProblems(contract, payload);
+  const problems = problemsOf(contract, payload);
   if (problems.length === 0) return { payload };
   const other = withSingleValues(payload, inputFrom);
-  if (payloadProblems(contract, other).length === 0) return { payload: other };
+  if (problemsOf(contract, other).length === 0) return { payload: other };
   return { problem: problems.map(problemText).join('; ') };
 }
 
-function problemText({ path, message }: InputProblem): string {
+function problemText({ path, message }: Pick<InputProblem, 'message' | 'path'>): string {
   return path.length > 0 ? `${path.join('.')}: ${message}` : message;
+}
+
+/** A contract that can't even look at a payload must not keep the step from ending that the payload comes from. */
+function problemsOf(contract: TaskContract, payload: unknown): Pick<InputProblem, 'message' | 'path'>[] {
+  try {
+    return payloadProblems(contract, payload);
+  } catch (error) {
+    return [{ message: `the contract of ${contract.name} could not check it: ${messageOf(error)}`, path: [] }];
+  }
 }
 
 function placeOf({ workflowId, position }: { workflowId: string; position: number }): string {

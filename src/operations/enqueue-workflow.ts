@@ -81,7 +81,7 @@ export function prepareWorkflow(
   const steps = graph.map((node, position) => {
     const step = newStep(id, node, specs[position], contracts[position]);
     if (node.dependencies.length > 0) return step;
-    const task = stepTask(step, step, owner);
+    const task = stepTask(step, { ...step, payload: withoutResults(step) }, owner);
     tasks.push(task);
     return { ...step, state: 'READY' as const, taskId: task.id };
   });
@@ -95,6 +95,12 @@ export function prepareWorkflow(
     steps,
     tasks,
   };
+}
+
+/** The payload of a step that depends on nothing: what it takes from results can only be lists of none. */
+function withoutResults({ payload, inputFrom }: NewStep): unknown {
+  const lists = Object.keys(inputFrom).map((field) => [field, []]);
+  return { ...(payload as object), ...Object.fromEntries(lists) };
 }
 
 function newStep(
