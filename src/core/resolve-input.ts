@@ -1,7 +1,14 @@
 import { type InputFrom, type ResultSource, sourcesOf } from './workflow-graph.ts';
 
-/** The results of steps by their keys; a step that has none is left out. */
-export type StepResults = ReadonlyMap<string, unknown>;
+/** What the result of a step that succeeded has at a path. */
+export interface SourceResult {
+  step: string;
+  /** Empty for the whole result. */
+  path: string;
+  /** Whether there is anything, be it null. */
+  found: boolean;
+  value: unknown;
+}
 
 /** A payload that was put together, or why it could not be. */
 export type ResolvedInput = { payload: unknown; problem?: undefined } | { problem: string };
@@ -10,15 +17,16 @@ export type ResolvedInput = { payload: unknown; problem?: undefined } | { proble
  * Puts the results of other steps into a payload. A field whose step has no result (it failed and is forgiven, or is not
  * awaited) is left out; in a list only its place is. A path that a result does not have is a problem.
  */
-export function resolveInput(payload: unknown, inputFrom: InputFrom, results: StepResults): ResolvedInput {
+export function resolveInput(payload: unknown, inputFrom: InputFrom, results: readonly SourceResult[]): ResolvedInput {
+  const byPlace = new Map(results.map((result) => [placeOf(result), result]));
   const fields = new Map<string, unknown>();
   for (const [field, source] of Object.entries(inputFrom)) {
     const found: unknown[] = [];
     for (const one of sourcesOf(source)) {
-      if (!results.has(one.step)) continue;
-      const value = valueAt(results.get(one.step), one.path);
-      if (value === undefined) return { problem: missingPath(field, one) };
-      found.push(value);
+      const result = byPlace.get(placeOf(one));
+      if (!result) continue;
+      if (!result.found) return { problem: missingPath(field, one) };
+      found.push(result.value);
     }
     if (Array.isArray(source)) fields.set(field, found);
     else if (found.length > 0) fields.set(field, found[0]);
@@ -46,15 +54,8 @@ function singleValue(value: unknown): unknown {
   return values.length === 1 ? values[0] : value;
 }
 
-/** Undefined when there is nothing at the path. */
-function valueAt(value: unknown, path: string | undefined): unknown {
-  if (path === undefined || path === '') return value;
-  let at = value;
-  for (const name of path.split('.')) {
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return undefined;
-    at = (at as Record<string, unknown>)[name];
-  }
-  return at;
+function placeOf({ step, path = '' }: ResultSource): string {
+  return JSON.stringify([step, path]);
 }
 
 function missingPath(field: string, { step, path }: ResultSource): string {

@@ -2,7 +2,7 @@ import { Advance, type StepRecord } from '../core/advance-workflow.ts';
 import type { TaskContract } from '../core/define-task.ts';
 import { type InputProblem, messageOf } from '../core/errors.ts';
 import { type ResolvedInput, resolveInput, withSingleValues } from '../core/resolve-input.ts';
-import { toStorableText } from '../core/storable.ts';
+import { PAYLOAD_MAX_LENGTH, toStorableText } from '../core/storable.ts';
 import type { TaskError, TaskEvent } from '../core/task-event.ts';
 import { isTerminal, type TaskState } from '../core/task-state.ts';
 import type { WorkflowEvent } from '../core/workflow-event.ts';
@@ -33,6 +33,9 @@ export interface WorkflowNews {
   workflowEvents: WorkflowEvent[];
 }
 
+/** Steps that are enqueued by one statement: a payload may have 256 KiB. */
+const START_MAX = 250;
+const TOO_MUCH = `expected at most ${PAYLOAD_MAX_LENGTH} characters of JSON, but the results that it takes are far more; upload a file instead`;
 /** In characters. */
 const REASON_MAX = 1000;
 
@@ -105,8 +108,14 @@ export class Advancing {
     for (const advance of this.#advances) advance.finish();
   }
 
-  /** Enqueues the tasks of steps; one whose payload can't be put together fails. */
+  /** Enqueues the tasks of steps; one whose payload can't be put together fails. Not all of many payloads are held at once. */
   async start(starting: readonly StepRecord[]): Promise<void> {
+    for (let from = 0; from < starting.length; from += START_MAX) {
+      await this.#startSome(starting.slice(from, from + START_MAX).filter((step) => !this.#of(step).closing));
+    }
+  }
+
+  async #startSome(starting: readonly StepRecord[]): Promise<void> {
     const details = await readStepStarts(this.#sql, starting);
     const detailsOf = new Map(details.map((ofStep) => [placeOf(ofStep), ofStep]));
     const tasks = new Map<StepRecord, NewTask>();
@@ -163,7 +172,8 @@ export class Advancing {
 
   /** A contract that only newer workers have is checked by the one that runs the task. */
   #prepare(step: StepRecord, { payload, inputFrom, options, results }: StepStartDetails): NewTask | TaskError {
-    const resolved = resolveInput(payload, inputFrom, new Map(Object.entries(results)));
+    if (results === null) return payloadError(TOO_MUCH);
+    const resolved = resolveInput(payload, inputFrom, results);
     if (resolved.problem !== undefined) return payloadError(resolved.problem);
     const contract = this.#catalog.find(step.task);
     const fitting = contract ? fittingPayload(contract, resolved.payload, inputFrom) : resolved;

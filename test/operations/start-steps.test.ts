@@ -71,6 +71,71 @@ test('what a failed step says at length is not copied in full to every step that
   expect(second?.message).toHaveLength(1000);
 });
 
+/** Ends the first step with a result, of which the second one takes these sources as `values`; answers its input or error. */
+async function taken(service: TestService, result: unknown, sources: { path?: string }[] | { path?: string }) {
+  const withStep = (source: { path?: string }) => ({ step: 'first', ...source });
+  const values = Array.isArray(sources) ? sources.map(withStep) : withStep(sources);
+  const { look, end } = await running(service, [
+    { key: 'first', task: 'noop' },
+    { key: 'second', task: 'sum', inputFrom: { values } },
+  ]);
+  await end({ result });
+  const [step] = await service.database.run<{ input: unknown; error: string | null }>(
+    `select t.input, s.error ->> 'message' as error from workflow_step s left join task t on t.id = s.task_id
+     where s.workflow_id = $1 and s.key = 'second'`,
+    [look.id],
+  );
+  return step;
+}
+
+test('a payload takes fields of a result, each as often as it is asked for', async ({ service }) => {
+  const result = { rows: [{ n: 1 }, { n: 2 }], list: [3, 4] };
+
+  expect(await taken(service, result, [{ path: 'rows.1.n' }, { path: 'rows.0.n' }, { path: 'rows.1.n' }])).toEqual({
+    input: { values: [2, 1, 2] },
+    error: null,
+  });
+  expect(await taken(service, result, { path: 'list' })).toEqual({ input: { values: [3, 4] }, error: null });
+});
+
+test('what a result has not is missed by name; what it has as null is null', async ({ service }) => {
+  const result = { data: { id: 'x', rows: [1] }, none: null };
+
+  for (const path of ['data.nothing', 'data.id.length', 'data.rows.1', 'data.rows.length', 'toString']) {
+    expect(await taken(service, result, { path })).toMatchObject({
+      error: `expected the result of step "first" to have "${path}" for the field "values", but it has not`,
+    });
+  }
+  expect(await taken(service, result, { path: 'none' })).toMatchObject({
+    error: expect.stringContaining('received null'),
+  });
+});
+
+test('a small field may be taken of a result that is far larger than a payload; the whole of it fails the step', async ({
+  service,
+}) => {
+  const result = { values: [1, 2], text: 'x'.repeat(17 * 1024 ** 2) };
+
+  expect(await taken(service, result, { path: 'values' })).toEqual({ input: { values: [1, 2] }, error: null });
+  expect(await taken(service, result, [{}])).toEqual({
+    input: null,
+    error: expect.stringContaining('the results that it takes are far more'),
+  });
+});
+
+test('many steps start from one result, more than one statement enqueues', async ({ service }) => {
+  const keys = Array.from({ length: 600 }, (_, number) => `step-${number}`);
+  const { look, end } = await running(service, [
+    { key: 'first', task: 'noop' },
+    ...keys.map((key) => ({ key, task: 'sum', inputFrom: { values: { step: 'first', path: 'values' } } })),
+  ]);
+
+  await end({ result: { values: [1] } });
+
+  expect(await look.waiting()).toHaveLength(600);
+  expect((await look.row()).openSteps).toBe(600);
+});
+
 test('a list of no results is an empty list, also for a step that waits for nothing', async ({ service }) => {
   const { id } = await enqueueWorkflow(service.resources, {
     name: 'none',

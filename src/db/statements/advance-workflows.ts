@@ -1,4 +1,5 @@
 import type { Advance, StepDetails, StepRecord, WorkflowRecord } from '../../core/advance-workflow.ts';
+import type { SourceResult } from '../../core/resolve-input.ts';
 import { isoUtc, type Sql, statement } from '../sql.ts';
 
 const LOCK_WORKFLOWS = statement(`
@@ -63,25 +64,48 @@ export function readAllSteps(sql: Sql, workflowId: string): Promise<StepRecord[]
   return sql.query<StepRecord>(READ_ALL_STEPS, [workflowId]);
 }
 
+/**
+ * What the results that a step takes may be in all, in bytes of Postgres's text of JSON. A payload that may be stored can't
+ * take more: a number like 1e308 has 6 characters in it and 310 in that text.
+ */
+const RESULTS_MAX_BYTES = 16 * 1024 ** 2;
+
+/** Of results, only what is asked for is read: they may be much larger, and many steps may take a field of the same one. */
 const READ_STARTS = statement(`
-  select s.workflow_id as "workflowId", s.position, s.payload, s.input_from as "inputFrom", s.options,
-    case when s.input_from = '{}' then '{}' else coalesce((
-      select jsonb_object_agg(d.key, t.result)
-      from workflow_step d join task t on t.id = d.task_id
-      where d.workflow_id = s.workflow_id and d.position = any (s.dependencies) and t.state = 'SUCCESS'
-    ), '{}') end as results
+  select s.workflow_id as "workflowId", s.position, s.payload, s.input_from as "inputFrom", s.options, taken.results
   from jsonb_to_recordset($1::jsonb) as i("workflowId" uuid, position int)
-  join workflow_step s on s.workflow_id = i."workflowId" and s.position = i.position`);
+  join workflow_step s on s.workflow_id = i."workflowId" and s.position = i.position
+  cross join lateral (
+    select jsonb_object_agg(step, paths) as by_step from (
+      select source ->> 'step' as step, jsonb_agg(distinct coalesce(source ->> 'path', '')) as paths
+      from jsonb_each(s.input_from) field, jsonb_array_elements(
+        case jsonb_typeof(field.value) when 'array' then field.value else jsonb_build_array(field.value) end
+      ) source
+      group by 1
+    ) sources
+  ) wanted
+  cross join lateral (
+    select case when coalesce(sum(octet_length(value::text)), 0) <= ${RESULTS_MAX_BYTES} then coalesce(
+      jsonb_agg(jsonb_build_object('step', step, 'path', path, 'found', value is not null, 'value', value)), '[]'
+    ) end as results
+    from (
+      select d.key as step, p.path, t.result #> string_to_array(p.path, '.') as value
+      from workflow_step d join task t on t.id = d.task_id, jsonb_array_elements_text(wanted.by_step -> d.key) p(path)
+      where wanted.by_step is not null and d.workflow_id = s.workflow_id and d.position = any (s.dependencies)
+        and t.state = 'SUCCESS'
+    ) values
+  ) taken`);
 
 /** What a step needs to start. */
 export interface StepStartDetails extends StepPlace, StepDetails {
-  /** Those of its dependencies that succeeded, by their keys; empty when its payload takes none. */
-  results: Record<string, unknown>;
+  /** What its payload takes of the results of its dependencies that succeeded; null when that is too much for a payload. */
+  results: SourceResult[] | null;
 }
 
 /** Reads what steps of locked workflows need to start, in any order. */
 export function readStepStarts(sql: Sql, places: readonly StepPlace[]): Promise<StepStartDetails[]> {
-  return sql.query<StepStartDetails>(READ_STARTS, [JSON.stringify(places)]);
+  const input = places.map(({ workflowId, position }) => ({ workflowId, position }));
+  return sql.query<StepStartDetails>(READ_STARTS, [JSON.stringify(input)]);
 }
 
 const READ_OPEN_STEPS = statement(`
