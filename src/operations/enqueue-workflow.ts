@@ -87,14 +87,25 @@ export function prepareWorkflow(
   });
   const weight = steps.reduce((sum, step) => sum + step.weight, 0);
   const createdAt = new Date(timeOfId(id));
-  const fingerprint = createHash('sha256')
-    .update(canonicalJson([name, specs]))
-    .digest('hex');
+  const fingerprint = fingerprintOf(name, steps);
   return {
     workflow: { id, name, owner, idempotencyKey, fingerprint, openSteps: steps.length, weight, createdAt },
     steps,
     tasks,
   };
+}
+
+/**
+ * The same for two descriptions that mean the same: in whichever order objects have their fields, and whether a default is
+ * written or left out. As for a task, the options do not count: whoever sends a workflow again may reckon times anew.
+ */
+function fingerprintOf(name: string, steps: readonly NewStep[]): string {
+  const described = steps.map(({ key, task, payload, inputFrom, dependsOn, onFailure, join, joinCount, weight }) => {
+    return { key, task, payload, inputFrom, dependsOn, onFailure, join, joinCount, weight };
+  });
+  return createHash('sha256')
+    .update(canonicalJson([name, described]))
+    .digest('hex');
 }
 
 /** The payload of a step that depends on nothing: what it takes from results can only be lists of none. */
