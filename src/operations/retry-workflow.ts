@@ -2,7 +2,7 @@ import { Advance } from '../core/advance-workflow.ts';
 import { userError } from '../core/errors.ts';
 import { isId } from '../core/ids.ts';
 import type { WorkflowState } from '../core/workflow-state.ts';
-import { lockWorkflows, readAllSteps } from '../db/statements/advance-workflows.ts';
+import { forgetExpiries, lockWorkflows, readAllSteps } from '../db/statements/advance-workflows.ts';
 import { Advancing } from './advance-workflows.ts';
 import { announceWorkflows } from './announce-workflows.ts';
 import { workflowNotFound } from './cancel-workflow.ts';
@@ -10,7 +10,8 @@ import type { ServiceResources } from './resources.ts';
 
 /**
  * Runs a workflow that failed or was revoked again, from what did not succeed on; what succeeded is not run again. A step
- * keeps its task, unless its input is another one now.
+ * keeps its task, unless its input is another one now. A time to expire that is over does not count any more, as with
+ * `retryTask`.
  *
  * Throws a `UserInputError` with WORKFLOW_NOT_FOUND or WORKFLOW_NOT_FINISHED, or WORKFLOW_ALREADY_FINISHED when it succeeded.
  */
@@ -20,6 +21,7 @@ export async function retryWorkflow(resources: ServiceResources, id: string): Pr
     const [workflow] = await lockWorkflows(transaction, [id]);
     if (!workflow) throw workflowNotFound(id);
     if (workflow.state !== 'FAILURE' && workflow.state !== 'REVOKED') throw notRetryable(id, workflow.state);
+    await forgetExpiries(transaction, id);
     const advance = new Advance(workflow, workflow.now);
     const advancing = new Advancing(resources.catalog, transaction, [advance]);
     await advancing.start(advance.reopen(await readAllSteps(transaction, id)));

@@ -108,6 +108,15 @@ export function readStepStarts(sql: Sql, places: readonly StepPlace[]): Promise<
   return sql.query<StepStartDetails>(READ_STARTS, [JSON.stringify(input)]);
 }
 
+const FORGET_EXPIRIES = statement(`
+  update workflow_step set options = options || '{"expiresAt": null}'
+  where workflow_id = $1 and state <> 'SUCCESS' and (options ->> 'expiresAt')::timestamptz <= now()`);
+
+/** Forgets when the steps of a locked workflow expire that have not succeeded, where that is over. */
+export async function forgetExpiries(sql: Sql, workflowId: string): Promise<void> {
+  await sql.query(FORGET_EXPIRIES, [workflowId]);
+}
+
 const READ_OPEN_STEPS = statement(`
   select ${STEP_COLUMNS} from workflow_step s
   where s.workflow_id = any ($1::uuid[]) and s.state in ('BLOCKED', 'READY', 'RUNNING')`);
