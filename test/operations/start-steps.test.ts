@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { defineTask } from '../../src/core/define-task.ts';
 import { settleAttempts, type Settlement } from '../../src/db/statements/settle-attempts.ts';
-import { endSteps } from '../../src/operations/advance-workflows.ts';
+import { endSteps, type WorkflowNews } from '../../src/operations/advance-workflows.ts';
 import { type EnqueueWorkflowInput, enqueueWorkflow } from '../../src/operations/enqueue-workflow.ts';
 import { TaskCatalog } from '../../src/tasks/catalog.ts';
 import { settlement } from '../db/database.ts';
@@ -13,7 +13,7 @@ import { WorkflowLook } from './workflow-run.ts';
 async function running(
   { resources, database }: TestService,
   steps: EnqueueWorkflowInput['steps'],
-): Promise<{ look: WorkflowLook; end(how: Partial<Settlement>, catalog?: TaskCatalog): Promise<void> }> {
+): Promise<{ look: WorkflowLook; end(how: Partial<Settlement>, catalog?: TaskCatalog): Promise<WorkflowNews> }> {
   const { id: workflowId } = await enqueueWorkflow(resources, { name: 'steps', steps });
   const look = new WorkflowLook(database, workflowId);
   const [first] = await look.waiting();
@@ -22,9 +22,10 @@ async function running(
     look,
     async end(how, catalog = resources.catalog) {
       const settled = settlement({ taskId, attempt, state: 'SUCCESS', result: {}, workflowId, ...how });
-      await database.sql.transaction((sql) =>
+      const { news } = await database.sql.transaction((sql) =>
         endSteps(catalog, sql, [workflowId], () => settleAttempts(sql, [settled])),
       );
+      return news;
     },
   };
 }
@@ -134,6 +135,28 @@ test('many steps start from one result, more than one statement enqueues', async
 
   expect(await look.waiting()).toHaveLength(600);
   expect((await look.row()).openSteps).toBe(600);
+});
+
+test('of many steps that start together none is left over when a later one cannot be enqueued', async ({ service }) => {
+  const keys = Array.from({ length: 300 }, (_, number) => `step-${number}`);
+  const { look, end } = await running(service, [
+    { key: 'first', task: 'noop' },
+    ...keys.map((key, number) => {
+      return { key, task: 'sum', inputFrom: { values: { step: 'first', path: number === 299 ? 'gone' : 'values' } } };
+    }),
+  ]);
+
+  const { tasks, withdrawn } = await end({ result: { values: [1] } });
+
+  const states = Map.groupBy((await look.steps()).values(), ({ state }) => state);
+  expect(await look.row()).toMatchObject({ state: 'FAILURE', openSteps: 0, error: { code: 'PAYLOAD_INVALID' } });
+  expect([...states].map(([state, steps]) => [state, steps.length])).toEqual([
+    ['SUCCESS', 1],
+    ['REVOKED', 299],
+    ['FAILURE', 1],
+  ]);
+  expect(await look.waiting()).toEqual([]);
+  expect({ tasks, withdrawn: withdrawn.length }).toEqual({ tasks: [], withdrawn: 250 });
 });
 
 test('a list of no results is an empty list, also for a step that waits for nothing', async ({ service }) => {
