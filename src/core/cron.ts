@@ -200,18 +200,20 @@ function quote(text: string): string {
  */
 export function nextLocalTime(cron: Cron, from: number): number | undefined {
   let day = Math.floor(from / DAY_MS) * DAY_MS;
+  const end = day + SEARCH_DAYS * DAY_MS;
   let second = (from - day) / 1000;
-  for (let days = 0; days < SEARCH_DAYS; days += 1) {
-    const found = fitsDay(cron, new Date(day)) ? nextSecondOfDay(cron, second) : undefined;
+  while (day < end) {
+    const date = new Date(day);
+    const fitsMonth = cron.months.includes(date.getUTCMonth() + 1);
+    const found = fitsMonth && fitsDay(cron, date) ? nextSecondOfDay(cron, second) : undefined;
     if (found !== undefined) return day + found * 1000;
-    day += DAY_MS;
+    day = fitsMonth ? day + DAY_MS : Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1);
     second = 0;
   }
   return undefined;
 }
 
-function fitsDay({ months, days }: Cron, day: Date): boolean {
-  if (!months.includes(day.getUTCMonth() + 1)) return false;
+function fitsDay({ days }: Cron, day: Date): boolean {
   const ofMonth = days.ofMonth.includes(day.getUTCDate()) || (days.last && isLastWithin(day, 1));
   const ofWeek = days.ofWeek.includes(day.getUTCDay()) || days.nth.some((rule) => isNth(day, rule));
   return days.either ? ofMonth || ofWeek : ofMonth && ofWeek;

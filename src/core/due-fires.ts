@@ -1,4 +1,4 @@
-import { type CatchUpPolicy, nextFire, type OverlapPolicy, type Timing } from './schedule.ts';
+import { type CatchUpPolicy, type FireFinder, fireFinder, type OverlapPolicy, type Timing } from './schedule.ts';
 
 /** A fire is on time up to half of the time to the next one after it, between these. */
 const LATE_MIN_MS = 2000;
@@ -34,8 +34,9 @@ export interface DueFires {
  * keeps the newest `catchUpLimit`.
  */
 export function dueFires({ timing, cursor, now, catchUp, catchUpLimit }: DueOptions): DueFires {
-  const due = newestFires(timing, cursor, now, catchUpLimit + ON_TIME_MAX);
-  const onTime = due.filter((fire) => isOnTime(timing, fire, now));
+  const find = fireFinder(timing);
+  const due = newestFires(find, cursor, now, catchUpLimit + ON_TIME_MAX);
+  const onTime = due.filter((fire) => isOnTime(find, fire, now));
   const late = due.filter((fire) => !onTime.includes(fire));
   return {
     fires: [...keptOfLate(late, onTime.length, catchUp, catchUpLimit), ...onTime],
@@ -54,27 +55,49 @@ function keptOfLate(late: readonly Date[], onTime: number, catchUp: CatchUpPolic
   }
 }
 
-function isOnTime(timing: Timing, fire: Date, now: Date): boolean {
-  const distance = (nextFire(timing, fire)?.getTime() ?? Number.POSITIVE_INFINITY) - fire.getTime();
-  const tolerance = Math.min(LATE_MAX_MS, Math.max(LATE_MIN_MS, distance / 2));
-  return now.getTime() - fire.getTime() <= tolerance;
+function isOnTime(find: FireFinder, fire: Date, now: Date): boolean {
+  const late = now.getTime() - fire.getTime();
+  if (late > LATE_MAX_MS) return false;
+  const distance = (find(fire)?.getTime() ?? Number.POSITIVE_INFINITY) - fire.getTime();
+  return late <= Math.min(LATE_MAX_MS, Math.max(LATE_MIN_MS, distance / 2));
 }
 
 /**
  * The newest `limit` fires after a moment and up to another, oldest first. It looks back in windows that double, so that a
- * year's downtime of a schedule of every second costs no more than what is asked for.
+ * year's downtime of a schedule of every second costs no more than what is asked for. A window that suddenly holds far more,
+ * as that of every second of a long past day does, is halved.
  */
-function newestFires(timing: Timing, after: Date, until: Date, limit: number): Date[] {
+function newestFires(find: FireFinder, after: Date, until: Date, limit: number): Date[] {
+  let tooShort = until.getTime(); // fewer than `limit` fires since then
   for (let windowMs = WINDOW_MS; ; windowMs *= 2) {
     const from = Math.max(after.getTime(), until.getTime() - windowMs);
-    const fires = firesBetween(timing, new Date(from), until);
-    if (fires.length >= limit || from === after.getTime()) return fires.slice(-limit);
+    const fires = firstFires(find, from, until, limit);
+    if (fires.length >= limit) return newestOfMany(find, { from, tooShort }, until, limit);
+    if (from === after.getTime()) return fires;
+    tooShort = from;
   }
 }
 
-function firesBetween(timing: Timing, after: Date, until: Date): Date[] {
+/** As {@link newestFires}: since `from` there are `limit` fires or more, since `tooShort` fewer. */
+function newestOfMany(
+  find: FireFinder,
+  { from, tooShort }: { from: number; tooShort: number },
+  until: Date,
+  limit: number,
+): Date[] {
+  const fires = firstFires(find, from, until, 2 * limit);
+  if (fires.length < 2 * limit) return fires.slice(-limit);
+  const middle = Math.floor((from + tooShort) / 2);
+  const isEnough = firstFires(find, middle, until, limit).length >= limit;
+  return newestOfMany(find, isEnough ? { from: middle, tooShort } : { from, tooShort: middle }, until, limit);
+}
+
+/** The first fires after a moment and up to another, at most `limit`. */
+function firstFires(find: FireFinder, after: number, until: Date, limit: number): Date[] {
   const fires: Date[] = [];
-  for (let fire = nextFire(timing, after); fire && fire <= until; fire = nextFire(timing, fire)) fires.push(fire);
+  for (let fire = find(new Date(after)); fire && fire <= until && fires.length < limit; fire = find(fire)) {
+    fires.push(fire);
+  }
   return fires;
 }
 

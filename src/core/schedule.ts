@@ -100,11 +100,22 @@ function cronProblems(cron: string): readonly InputProblem[] {
   }
 }
 
+/** Finds the first fire after a moment; null when there is none within forty years. */
+export type FireFinder = (after: Date) => Date | null;
+
+/** Reads a timing once, for who asks for many of its fires. */
+export function fireFinder({ cron, everySeconds, timeZone }: Timing): FireFinder {
+  if (everySeconds != null) return (after) => nextMultiple(everySeconds, after);
+  const parsed = parseCron(cron ?? '');
+  return (after) => {
+    const next = nextCronTime(parsed, timeZone, after.getTime());
+    return next === undefined ? null : new Date(next);
+  };
+}
+
 /** The first fire after a moment; null when there is none within forty years. */
-export function nextFire({ cron, everySeconds, timeZone }: Timing, after: Date): Date | null {
-  if (everySeconds != null) return nextMultiple(everySeconds, after);
-  const next = nextCronTime(parseCron(cron ?? ''), timeZone, after.getTime());
-  return next === undefined ? null : new Date(next);
+export function nextFire(timing: Timing, after: Date): Date | null {
+  return fireFinder(timing)(after);
 }
 
 function nextMultiple(seconds: number, after: Date): Date {
@@ -114,9 +125,8 @@ function nextMultiple(seconds: number, after: Date): Date {
 
 /** The first fires after a moment. */
 export function nextFires(timing: Timing, after: Date, count: number): Date[] {
+  const find = fireFinder(timing);
   const fires: Date[] = [];
-  for (let fire = nextFire(timing, after); fire && fires.length < count; fire = nextFire(timing, fire)) {
-    fires.push(fire);
-  }
+  for (let fire = find(after); fire && fires.length < count; fire = find(fire)) fires.push(fire);
   return fires;
 }

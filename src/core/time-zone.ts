@@ -1,4 +1,7 @@
-/** One a zone: making one takes longer than using it a thousand times. */
+/**
+ * One a zone: making one takes longer than using it a thousand times. By the name in lower case, as zones are known by any
+ * spelling, and a client that tries all must not fill the memory.
+ */
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** Whether there is a time zone of that name (IANA, e.g. Europe/Berlin). */
@@ -21,7 +24,8 @@ export function offsetAt(timeZone: string, moment: number): number {
 }
 
 function formatOf(timeZone: string): Intl.DateTimeFormat {
-  const known = formats.get(timeZone);
+  const name = timeZone.toLowerCase();
+  const known = formats.get(name);
   if (known) return known;
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
@@ -33,7 +37,7 @@ function formatOf(timeZone: string): Intl.DateTimeFormat {
     minute: 'numeric',
     second: 'numeric',
   });
-  formats.set(timeZone, format);
+  formats.set(name, format);
   return format;
 }
 

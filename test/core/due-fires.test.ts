@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { dueFires, type DueOptions, planFires, WAITING_MAX } from '../../src/core/due-fires.ts';
+import { nextFires } from '../../src/core/schedule.ts';
 
 const at = (time: string) => new Date(`2026-11-22T${time}Z`);
 const hourly = { cron: '@hourly', timeZone: 'UTC' };
@@ -72,6 +73,43 @@ describe('after a downtime', () => {
       expect(due({ ...options, catchUp: 'ALL' })).toEqual(['08:59:56', '08:59:57', '08:59:58', '08:59:59', '09:00:00']);
       expect(performance.now() - began).toBeLessThan(2000);
     }
+  });
+});
+
+describe('fires that came close together, long before they are looked for,', () => {
+  test('are decided at once', () => {
+    const timing = { cron: '* * * 1-5 1 *', timeZone: 'UTC' };
+    const options = { timing, cursor: new Date('2025-12-01'), now: new Date('2026-03-10'), catchUpLimit: 3 };
+    const began = performance.now();
+
+    expect(due({ ...options, catchUp: 'ALL' })).toEqual(['23:59:57', '23:59:58', '23:59:59']);
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
+
+  test('count from the newest backwards', () => {
+    const timings = ['* * 3 * * *', '0-20,50 * 1-4/3 * * *', '* */20 * 22 * *'].map((cron) => ({
+      cron,
+      timeZone: 'UTC',
+    }));
+    const cursor = at('00:00:00');
+
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...timings),
+        fc.integer({ min: 6 * 3600, max: 30 * 3600 }),
+        fc.integer({ min: 1, max: 1000 }),
+        (timing, seconds, catchUpLimit) => {
+          const now = new Date(cursor.getTime() + seconds * 1000);
+          const all = nextFires(timing, cursor, 20_000).filter((fire) => fire <= now);
+          fc.pre(now.getTime() - Number(all.at(-1)) > 60_000); // none is on time
+
+          const { fires } = dueFires({ timing, cursor, now, catchUp: 'ALL', catchUpLimit });
+
+          expect(fires).toEqual(all.slice(-catchUpLimit));
+        },
+      ),
+      { numRuns: 50 },
+    );
   });
 });
 
