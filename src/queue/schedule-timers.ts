@@ -59,15 +59,31 @@ export class ScheduleTimers {
     return this.#options.redis.status === 'ready';
   }
 
-  /** Brings the timers in line with these schedules, and no others; answers how many it changed. */
+  /**
+   * Brings the timers in line with these schedules, and no others; answers how many it changed. One that cannot be set, as
+   * this process does not understand its timing, is logged and does not hold up the others.
+   */
   async align(schedules: readonly (Timing & { key: string })[]): Promise<number> {
     const existing = new Map((await this.#queue.getJobSchedulers()).map((timer) => [timer.key, timer]));
     const wanted = new Map(schedules.map((schedule) => [schedule.key, schedule]));
     const changed = schedules.filter((schedule) => !isCurrent(existing.get(schedule.key), schedule));
     const leftover = [...existing.keys()].filter((key) => !wanted.has(key));
-    for (const schedule of changed) await this.set(schedule);
+    let count = leftover.length;
+    for (const schedule of changed) if (await this.#trySet(schedule)) count += 1;
     for (const key of leftover) await this.remove(key);
-    return changed.length + leftover.length;
+    return count;
+  }
+
+  /** Answers whether it worked. Rejects when Redis is away. */
+  async #trySet(schedule: Timing & { key: string }): Promise<boolean> {
+    try {
+      await this.set(schedule);
+      return true;
+    } catch (error) {
+      if (!this.available) throw error;
+      this.#options.logger.warn({ schedule: schedule.key, err: error }, 'The timer of a schedule could not be set');
+      return false;
+    }
   }
 
   /** Sets a schedule's timer. Rejects when Redis is away. */

@@ -66,6 +66,18 @@ describe('timers', () => {
     expect(await delayed(service)).toBe(2);
   });
 
+  test('of which one cannot be read: the others are set all the same', async ({ service, align }) => {
+    for (const key of ['a', 'daily', 'z']) await make(service, key, { cron: '30 2 * * *' });
+    await service.database.run(`update schedule set cron = 'broken' where key = 'a'`);
+    await service.database.run(`update schedule set time_zone = 'Mars/Base' where key = 'z'`);
+    await service.redis.unlink(await service.redis.keys(`${service.prefix}:*`));
+    await service.resources.timers.set({ key: 'leftover', cron: '@daily', timeZone: 'UTC' });
+
+    await align();
+
+    expect(await service.resources.timers.list()).toEqual([DAILY]);
+  });
+
   test('are all there again after FLUSHALL', async ({ service, align }) => {
     await make(service, 'daily', { cron: '30 2 * * *' });
     await make(service, 'minutely', { everySeconds: 60 });
