@@ -62,7 +62,7 @@ export function defineSchedule<C extends TaskContract>(spec: ScheduleSpec<C>): S
     ...issues.map(({ message, path }) => ({
       code: 'PAYLOAD_INVALID',
       message: `the payload of schedule ${key} does not fit ${task.name}: ${message}`,
-      path: path.map(String),
+      path: ['payload', ...path.map(String)],
     })),
   ];
   if (problem) throw new UserInputError([problem, ...more]);

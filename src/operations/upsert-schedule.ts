@@ -83,9 +83,13 @@ function toDefinition(input: UpsertScheduleInput): ScheduleDefinition {
 
 function taskProblems({ catalog }: EnqueueResources, { task, payload }: ScheduleDefinition): readonly InputProblem[] {
   const contract = catalog.find(task);
-  if (contract) return payloadProblems(contract, payload);
+  if (contract) return payloadProblems(contract, payload).map(inPayload);
   const known = catalog.contracts.map(({ name }) => name).join(', ');
   return userError('UNKNOWN_TASK', `expected task to be the name of a task (${known}), got: ${JSON.stringify(task)}`, [
     'task',
   ]).problems;
+}
+
+function inPayload({ path, ...problem }: InputProblem): InputProblem {
+  return { ...problem, path: ['payload', ...path] };
 }

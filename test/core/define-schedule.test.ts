@@ -47,17 +47,22 @@ describe('a schedule that cannot be', () => {
     [{ cron: undefined }, 'SCHEDULE_INVALID', 'cron', 'expected one of cron and everySeconds, got: neither'],
     [{ cron: undefined, everySeconds: 0.5 }, 'SCHEDULE_INVALID', 'everySeconds', 'from 1 to 31622400, got: 0.5'],
     [{ catchUpLimit: 0 }, 'SCHEDULE_INVALID', 'catchUpLimit', 'an integer from 1 to 1000, got: 0'],
-    [{ payload: { month: 13 } }, 'PAYLOAD_INVALID', 'month', 'the payload of schedule monthly does not fit report: '],
+    [
+      { payload: { month: 13 } },
+      'PAYLOAD_INVALID',
+      'payload.month',
+      'the payload of schedule monthly does not fit report: ',
+    ],
   ])('%o is refused', (spec, code, field, text) => {
     const error = message(spec);
 
-    expect(error).toMatchObject({ problems: [{ code, path: [field] }] });
+    expect(error).toMatchObject({ problems: [{ code, path: field.split('.') }] });
     expect(String(error)).toContain(text);
   });
 
   test('is told all that is wrong at once', () => {
     expect(message({ key: '', timeZone: '', cron: '', payload: {} })).toMatchObject({
-      problems: [{ path: ['key'] }, { path: ['timeZone'] }, { path: ['cron'] }, { path: ['month'] }],
+      problems: [{ path: ['key'] }, { path: ['timeZone'] }, { path: ['cron'] }, { path: ['payload', 'month'] }],
     });
   });
 

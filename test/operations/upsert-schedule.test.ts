@@ -46,12 +46,12 @@ describe('a new schedule', () => {
   });
 
   test('that is wrong is not made, and all that is wrong is said', async ({ service }) => {
-    const wrong: [Partial<UpsertScheduleInput>, ...[code: string, path: string][]][] = [
+    const wrong: [Partial<UpsertScheduleInput>, ...[code: string, ...path: string[]][]][] = [
       [{ key: 'a:b' }, ['SCHEDULE_INVALID', 'key']],
       [{ key: 'nul\u0000' }, ['SCHEDULE_INVALID', 'key']],
       [{ task: 'nope' }, ['UNKNOWN_TASK', 'task']],
-      [{ task: 'countdown', payload: { steps: 1 } }, ['PAYLOAD_INVALID', 'stepMs']],
-      [{ payload: { text: 'a\u0000b' } }, ['PAYLOAD_INVALID', 'text']],
+      [{ task: 'countdown', payload: { steps: 1 } }, ['PAYLOAD_INVALID', 'payload', 'stepMs']],
+      [{ payload: { text: 'a\u0000b' } }, ['PAYLOAD_INVALID', 'payload', 'text']],
       [{ cron: '0 25 * * *' }, ['CRON_INVALID', 'cron']],
       [{ cron: null }, ['SCHEDULE_INVALID', 'cron']],
       [{ cron: '@daily', everySeconds: 5 }, ['SCHEDULE_INVALID', 'cron']],
@@ -69,7 +69,7 @@ describe('a new schedule', () => {
     for (const [given, ...problems] of wrong) {
       const input = { key: 'nightly', task: 'noop', cron: '@hourly', ...given };
       await expect(upsertSchedule(service.resources, input)).rejects.toMatchObject({
-        problems: problems.map(([code, path]) => ({ code, path: [path] })),
+        problems: problems.map(([code, ...path]) => ({ code, path })),
       });
     }
     expect(await listSchedules(service.resources)).toEqual([]);

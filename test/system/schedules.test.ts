@@ -117,7 +117,7 @@ test('bad input comes back as user errors that say where', async ({ taskwire }) 
     ['SCHEDULE_INVALID', ['key']],
     ['TIME_ZONE_INVALID', ['timeZone']],
     ['CRON_INVALID', ['cron']],
-    ['PAYLOAD_INVALID', ['stepMs']],
+    ['PAYLOAD_INVALID', ['payload', 'stepMs']],
   ]);
   expect(upsertSchedule.userErrors[2].message).toMatch(/^expected the hour \(field 2 of "0 25 \* \* \*"\) to be 0–23/);
   expect(pauseSchedule).toEqual({ schedule: null, userErrors: [{ code: 'SCHEDULE_NOT_FOUND', path: ['key'] }] });
