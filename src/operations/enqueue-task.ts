@@ -21,7 +21,7 @@ export interface EnqueueOptions {
   runAt?: Date | null | undefined;
   /** A task that was not started by then is REVOKED with EXPIRED; in the future. */
   expiresAt?: Date | null | undefined;
-  /** At most 20, of at most 100 characters each. */
+  /** At most 20, of at most 100 characters each. Those that begin with {@link SCHEDULE_TAG_PREFIX} are the schedules'. */
   tags?: readonly string[] | null | undefined;
   /** 1–100. */
   maxAttempts?: number | null | undefined;
@@ -50,6 +50,8 @@ const DELAY_MAX_SECONDS = 366 * 24 * 3600;
 const IDEMPOTENCY_KEY_MAX = 200;
 const TAGS_MAX = 20;
 const TAG_LENGTH_MAX = 100;
+/** Such a tag says that a task is a run of a schedule. */
+export const SCHEDULE_TAG_PREFIX = 'schedule:';
 
 /**
  * Enqueues a task: writes it to Postgres and, once that is committed, hands it to BullMQ. It does not wait for Redis.
@@ -151,6 +153,11 @@ export function optionProblems(options: EnqueueOptions): InputProblem[] {
     'tags',
     tags == null || (tags.length <= TAGS_MAX && tags.every((tag) => isText(tag, TAG_LENGTH_MAX))),
     `at most ${TAGS_MAX} texts of 1 to ${TAG_LENGTH_MAX} characters`,
+  );
+  expect(
+    'tags',
+    !tags?.some((tag) => tag.startsWith(SCHEDULE_TAG_PREFIX)),
+    `other than ${SCHEDULE_TAG_PREFIX}…, which the runs of schedules have`,
   );
   return problems;
 }

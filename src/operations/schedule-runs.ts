@@ -1,10 +1,10 @@
 import type { NewTask } from '../db/statements/insert-tasks.ts';
-import { prepareTask } from './enqueue-task.ts';
+import { prepareTask, SCHEDULE_TAG_PREFIX } from './enqueue-task.ts';
 import type { EnqueueResources } from './resources.ts';
 
-/** The tag of all runs of a schedule. */
+/** The tag of all runs of a schedule, and of no other task. */
 export function tagOf(key: string): string {
-  return `schedule:${key}`;
+  return `${SCHEDULE_TAG_PREFIX}${key}`;
 }
 
 /** Whose the runs of a schedule are, so that their idempotency keys clash with nobody else's. */
@@ -22,6 +22,6 @@ export function prepareRun(
   { key, task, payload }: { key: string; task: string; payload: unknown },
   fire: Date | null,
 ): NewTask {
-  const options = { tags: [tagOf(key)], idempotencyKey: fire?.toISOString() };
-  return prepareTask(resources, { name: task, payload, owner: ownerOf(key), options });
+  const options = { idempotencyKey: fire?.toISOString() };
+  return { ...prepareTask(resources, { name: task, payload, owner: ownerOf(key), options }), tags: [tagOf(key)] };
 }

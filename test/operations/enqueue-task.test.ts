@@ -129,6 +129,11 @@ describe('options', () => {
     { option: 'tags', value: upTo(21).map(String), expected: 'at most 20 texts of 1 to 100 characters' },
     { option: 'tags', value: [''], expected: 'at most 20 texts of 1 to 100 characters' },
     { option: 'tags', value: ['x'.repeat(101)], expected: 'at most 20 texts of 1 to 100 characters' },
+    {
+      option: 'tags',
+      value: ['a', 'schedule:nightly'],
+      expected: 'other than schedule:…, which the runs of schedules have',
+    },
     { option: 'tags', value: ['\ud800'], expected: 'at most 20 texts of 1 to 100 characters' },
   ];
 

@@ -32,7 +32,10 @@ function addOptions(builder: Builder): void {
         type: 'DateTime',
         description: 'Not started by then, it is REVOKED with the code EXPIRED; in the future.',
       }),
-      tags: t.stringList({ description: 'Labels to find it by; at most 20 of 1 to 100 characters.' }),
+      tags: t.stringList({
+        description:
+          'Labels to find it by; at most 20 of 1 to 100 characters. Only runs of schedules have those that begin with "schedule:".',
+      }),
       maxAttempts: t.int({ description: 'How many attempts it may have that fail, 1 to 100.' }),
     }),
   });
