@@ -28,6 +28,12 @@ export interface FireTime {
 
 const CLOCK_SKEW_MS = 1000;
 
+/**
+ * A schedule that is decided further ahead than this was decided by a clock that was wrong. It begins anew, else it would be
+ * silent until that time; what fired already does not come again, as its idempotency key is taken.
+ */
+const CLOCK_STEP_MS = 3_600_000;
+
 /** More than these are left to the next look. */
 const SCHEDULES_AT_ONCE = 1000;
 
@@ -38,7 +44,9 @@ const SCHEDULES_AT_ONCE = 1000;
 export async function fireDueSchedules(resources: FireResources, now?: Date): Promise<string[]> {
   const { sql, catalog, logger } = resources;
   const names = catalog.contracts.map(({ name }) => name);
-  const keys = await findDueSchedules(sql, now ?? (await readClock(sql)), names, SCHEDULES_AT_ONCE);
+  const at = now ?? (await readClock(sql));
+  const ahead = new Date(at.getTime() + CLOCK_STEP_MS);
+  const keys = await findDueSchedules(sql, { now: at, ahead, tasks: names, limit: SCHEDULES_AT_ONCE });
   const ids: string[] = [];
   for (const key of keys) {
     const enqueued = await fireSchedule(resources, key, { now }).catch((error: unknown) => {
@@ -77,9 +85,11 @@ async function decide(resources: FireResources, sql: Sql, key: string, time: Fir
   const schedule = await lockSchedule(sql, key);
   if (!schedule?.enabled || !resources.catalog.find(schedule.task)) return NOTHING;
   const now = time.now ?? laterOf(await readClock(sql), time.woken);
-  const due = dueFires({ timing: schedule, now, ...schedule });
+  const isAhead = schedule.cursor.getTime() - now.getTime() > CLOCK_STEP_MS;
+  const cursor = isAhead ? now : schedule.cursor;
+  const due = dueFires({ ...schedule, timing: schedule, cursor, now });
   const waited = await listWaitingFires(sql, key);
-  if (waited.length === 0 && due.cursor <= schedule.cursor) return NOTHING;
+  if (waited.length === 0 && due.cursor <= cursor && !isAhead) return NOTHING;
 
   const keepsRuns = schedule.overlap !== 'ALLOW';
   const open = keepsRuns ? await listOpenRuns(sql, key) : [];

@@ -93,6 +93,29 @@ describe('a fire', () => {
     expect(await getSchedule(service.resources, 'soon')).toMatchObject({ cursorAt: woken });
   });
 
+  test('that was decided by a clock that was set back does not come again, and those after it come', async ({
+    service,
+  }) => {
+    await schedule(service, { catchUp: 'ALL' });
+    await look(service, '12:00:00');
+
+    for (const time of ['09:30:00', '10:00:00', '11:00:00', '12:00:00', '13:00:00']) await look(service, time);
+
+    expect(await fires(service)).toEqual(['09:00', '10:00', '11:00', '12:00', '13:00']);
+  });
+
+  test('comes although the clock was decades ahead for a while', async ({ service }) => {
+    await schedule(service);
+    await fireDueSchedules(service.resources, new Date('2050-01-01T04:00:00Z'));
+
+    await look(service, '08:30:00');
+    const healed = await getSchedule(service.resources, 'nightly');
+    await look(service, '09:00:00');
+
+    expect(healed).toMatchObject({ cursorAt: at('08:30:00'), nextRunAt: at('09:00:00') });
+    expect(await fires(service)).toEqual(['04:00', '09:00']);
+  });
+
   test('that is decided while the schedule is being paused is not', async ({ service }) => {
     await schedule(service);
     const em = service.resources.orm.em.fork();
