@@ -5,6 +5,7 @@ import { ConfigurationError } from './core/errors.ts';
 import { createApiServer } from './http/server.ts';
 import { GRAPHQL_PATH } from './http/yoga.ts';
 import { openLogger } from './logger.ts';
+import { requireNoArguments } from './require-no-arguments.ts';
 import { openService } from './service.ts';
 
 /** The API: reads the configuration, opens what it needs, listens, and closes it all in reverse when it is told to end. */
@@ -29,6 +30,7 @@ async function stop(): Promise<never> {
 
 function readConfigOrExit(): ServiceConfig {
   try {
+    requireNoArguments();
     return readServiceConfig();
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readConfig } from '../config.ts';
 import { messageOf } from '../core/errors.ts';
 import { openLogger } from '../logger.ts';
+import { requireNoArguments } from '../require-no-arguments.ts';
 import { startStack } from './stack.ts';
 
 /**
@@ -14,6 +15,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => interrupted.resolve(undefined));
 
 try {
+  requireNoArguments();
   const config = readConfig();
   await requireFreePort(config.host, config.port);
   const logger = openLogger({ level: config.logLevel });

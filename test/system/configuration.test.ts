@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { ManagedProcess } from '../support/managed-process.ts';
 import { test } from '../support/taskwire.ts';
 
 const WRONG = {
@@ -27,6 +28,18 @@ test.for(['src/main.ts', 'worker/main.ts', 'src/db/migrate-main.ts'])(
       expect.stringContaining('  LOG_LEVEL: Invalid option: expected one of "fatal"|"error"|"warn"'),
       '  MAX_UPLOAD_BYTES: expected an integer from 1 to 2147483647, got: "-1"',
     ]);
+    expect(started.lines).toEqual([]);
+  },
+);
+
+test.for(['src/dev/start.ts', 'src/main.ts', 'src/db/migrate-main.ts'])(
+  '%s starts nothing with arguments that it would not heed',
+  async (script) => {
+    await using started = new ManagedProcess(script, {}, ['--port', '4400']);
+
+    expect(await started.exited).toEqual({ code: 1, signal: null });
+    expect(started.stderr).toContain('command line: expected no arguments');
+    expect(started.stderr).toContain('got: --port 4400');
     expect(started.lines).toEqual([]);
   },
 );
