@@ -17,14 +17,23 @@ export class TaskwireError extends Error {
   }
 }
 
-/** What the caller of an operation can mend; becomes `userErrors` in GraphQL. */
+/** In characters. A message quotes what was got, which may be a whole document. */
+const PROBLEM_MESSAGE_MAX = 2000;
+
+/** What the caller of an operation can mend; becomes `userErrors` in GraphQL. Of a long message 2,000 characters are kept. */
 export class UserInputError extends TaskwireError {
   readonly problems: readonly InputProblem[];
 
   constructor(problems: readonly [InputProblem, ...InputProblem[]]) {
-    super(problems[0].code, problems.map((problem) => problem.message).join('; '));
-    this.problems = problems;
+    const shortened = problems.map((problem) => ({ ...problem, message: shorten(problem.message) }));
+    super(problems[0].code, shortened.map((problem) => problem.message).join('; '));
+    this.problems = shortened;
   }
+}
+
+function shorten(message: string): string {
+  if (message.length <= PROBLEM_MESSAGE_MAX) return message;
+  return `${message.slice(0, PROBLEM_MESSAGE_MAX - 1).toWellFormed()}…`;
 }
 
 /** One problem with one field, the commonest {@link UserInputError}. */

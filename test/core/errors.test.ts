@@ -110,6 +110,17 @@ describe('what a caller can mend', () => {
     expect(error.problems).toHaveLength(2);
   });
 
+  test('does not quote a whole document', () => {
+    const { problems, message } = userError('TASK_NOT_FOUND', `expected an id, got: ${'\u{1f600}'.repeat(100_000)}`, [
+      'id',
+    ]);
+
+    expect(problems[0]?.message).toHaveLength(2000);
+    expect(problems[0]?.message).toMatch(/^expected an id, got: .*…$/u);
+    expect(problems[0]?.message.isWellFormed()).toBe(true);
+    expect(message).toBe(problems[0]?.message);
+  });
+
   test('is commonly one thing', () => {
     expect(userError('TASK_NOT_FOUND', 'there is none', ['id']).problems).toEqual([
       { code: 'TASK_NOT_FOUND', message: 'there is none', path: ['id'] },
