@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
+import { cancelTask } from '../../src/operations/cancel-task.ts';
 import { fireDueSchedules, fireSchedule } from '../../src/operations/fire-schedules.ts';
 import { getSchedule } from '../../src/operations/get-schedule.ts';
 import { pauseSchedule, resumeSchedule } from '../../src/operations/pause-schedule.ts';
+import { retryTask } from '../../src/operations/retry-task.ts';
 import { triggerSchedule } from '../../src/operations/trigger-schedule.ts';
 import { upsertSchedule } from '../../src/operations/upsert-schedule.ts';
 import { TaskCatalog } from '../../src/tasks/catalog.ts';
@@ -274,6 +276,22 @@ test('QUEUE runs one after the other; pausing drops what waits', async ({ servic
 
   expect([first, second]).toEqual([['09:00'], ['09:00', '10:00']]);
   expect(await fires(service)).toEqual(['09:00', '10:00', '13:00']);
+});
+
+test('a run that is run again is an open run for the fires after it', async ({ service }) => {
+  await schedule(service, { overlap: 'SKIP' });
+  const [first = ''] = await look(service, '09:00:00');
+  await cancelTask(service.resources, { id: first });
+  await look(service, '10:00:00');
+  await finishRuns(service);
+
+  await retryTask(service.resources, first);
+  const meanwhile = await look(service, '11:00:00');
+  await finishRuns(service);
+  await look(service, '12:00:00');
+
+  expect(meanwhile).toEqual([]);
+  expect(await fires(service)).toEqual(['09:00', '10:00', '12:00']);
 });
 
 describe('a contract that changed', () => {

@@ -89,6 +89,10 @@ const REOPEN = statement(`
     delete from task_outcome o using ended e where o.state = e.state and o.task_id = e.id
   ), opened as (
     insert into open_task (task_id) select id from ended
+  ), runs as (
+    insert into schedule_run (schedule, task_id)
+    select s.key, e.id from ended e join schedule s on e.owner = 'schedule:' || s.key where s.overlap <> 'ALLOW'
+    on conflict do nothing
   )
   update task t
   set state = 'PENDING', run = t.run + 1, failures = 0, losses = 0, sequence = e.sequence + 1, started_sequence = null,
@@ -115,7 +119,7 @@ export interface ReopenedTask extends Omit<DispatchableTask, 'delayMs'> {
 
 /**
  * Takes tasks that failed or were revoked back to PENDING with the budget of attempts that they were enqueued with; their
- * history stays. Answers those that were in such a state.
+ * history stays. A run of a schedule is an open one of it again. Answers those that were in such a state.
  */
 export function reopenTasks(sql: Sql, tasks: readonly Reopening[]): Promise<ReopenedTask[]> {
   return sql.query<ReopenedTask>(REOPEN, [JSON.stringify(tasks)]);
