@@ -3,6 +3,7 @@ import { createYoga, isAsyncIterable, type Plugin, type YogaLogger } from 'graph
 import type { Logger } from 'pino';
 import { type GraphQLContext, openContexts } from '../graphql/context.ts';
 import { openErrorMapping, type ToPublicError } from '../graphql/errors.ts';
+import { noListInItself } from '../graphql/no-list-in-itself.ts';
 import { buildSchema } from '../graphql/schema.ts';
 import type { ServiceResources } from '../operations/resources.ts';
 import type { TaskCatalog } from '../tasks/catalog.ts';
@@ -32,7 +33,7 @@ export interface GraphQLHandler {
 export function openGraphQL(options: GraphQLHandlerOptions): GraphQLHandler {
   const toPublicError = openErrorMapping(options.logger);
   const streams = new WeakSet<ServerResponse>();
-  const plugins = [useRequestBody(), usePublicValidationErrors(toPublicError), useStreamMarks(streams)];
+  const plugins = [useRequestBody(), useValidation(toPublicError), useStreamMarks(streams)];
   return { yoga: openYoga(options, plugins, toPublicError), toPublicError, isStream: (res) => streams.has(res) };
 }
 
@@ -58,10 +59,11 @@ function openYoga(
   });
 }
 
-/** Validation is the one phase whose errors yoga does not mask. */
-function usePublicValidationErrors(toPublicError: ToPublicError): ServerPlugin {
+/** Adds a rule of ours; and validation is the one phase whose errors yoga does not mask. */
+function useValidation(toPublicError: ToPublicError): ServerPlugin {
   return {
-    onValidate() {
+    onValidate({ addValidationRule }) {
+      addValidationRule(noListInItself);
       return ({ valid, result, setResult }) => {
         if (!valid) setResult(result.map(toPublicError));
       };

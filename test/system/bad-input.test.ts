@@ -54,6 +54,24 @@ test('unknown tasks, wrong options and what Postgres cannot store are user error
   await expectNoTasks(client);
 });
 
+test('a list inside itself is refused over HTTP and over websockets', async ({ taskwire }) => {
+  const { client } = await taskwire.startApi();
+  const inner = 'steps { task { workflow { steps { key } } } }';
+  const refusal = {
+    message: expect.stringContaining('expected no list inside itself, got Workflow.steps again below Workflow.steps'),
+    extensions: { code: 'BAD_USER_INPUT' },
+  };
+
+  const { errors } = await client.send(`{ workflows { nodes { ${inner} } } }`);
+  const socket = client.openSocket();
+  const query = `subscription { taskEvents(id: "${UNKNOWN_ID}") { task { workflow { ${inner} } } } }`;
+  const refused = socket.iterate({ query }).next();
+
+  expect(errors).toMatchObject([refusal]);
+  await expect(refused).rejects.toMatchObject([refusal]);
+  await socket.dispose();
+});
+
 test('an idempotency key gives the same task again, and is refused with another input', async ({ taskwire }) => {
   const { client } = await taskwire.startApi();
   const enqueue = async (payload: unknown) =>
