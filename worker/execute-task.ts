@@ -37,7 +37,7 @@ export async function executeTask(resources: WorkerResources, id: string, name: 
   const attempt = openAttempt(resources, task, running, logger);
   running.limit(attempt.contract.limits);
   try {
-    await startStep(resources, task);
+    resources.stepStarts.note(task);
     const { settled, result, news } = await runAttempt(resources, attempt);
     if (settled) publishSettled(resources, settled, result);
     announceWorkflows(resources, news);
@@ -45,6 +45,7 @@ export async function executeTask(resources: WorkerResources, id: string, name: 
     return nextOf(settled);
   } finally {
     resources.running.end(running);
+    resources.stepStarts.forget(task.id);
     await cleanUp(attempt);
   }
 }
@@ -95,13 +96,6 @@ function openAttempt(resources: WorkerResources, task: ClaimedTask, running: Run
 
 function publishStarted({ bus }: WorkerResources, { id: taskId, sequence, attempt, startedAt: at }: ClaimedTask): void {
   bus.publish([{ taskId, sequence, type: 'STARTED', at, state: 'STARTED', attempt }]);
-}
-
-async function startStep(resources: WorkerResources, task: ClaimedTask): Promise<void> {
-  const { id: taskId, sequence: taskSequence, workflowId, workflowStep } = task;
-  if (workflowId === null || workflowStep === null) return;
-  const start = { workflowId, position: workflowStep, taskId, taskSequence };
-  await untilAvailable(resources, () => resources.stepStarts.add(start));
 }
 
 /** Its worker may have been killed between the commit and the publishing: say it again. */

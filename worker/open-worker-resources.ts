@@ -17,6 +17,7 @@ import { ChildPools } from './isolation/child-pools.ts';
 import type { Heartbeat } from './maintenance/heartbeat.ts';
 import { openHandlerResources } from './open-handler-resources.ts';
 import type { RunningAttempts } from './running-attempts.ts';
+import { StepStarts } from './step-starts.ts';
 import type { WorkerResources } from './worker-resources.ts';
 import { WorkflowProgress } from './workflow-progress.ts';
 
@@ -42,6 +43,11 @@ export function openWorkerResources(options: WorkerResourcesOptions): WorkerReso
       catalog.contracts.map(({ name }) => name),
     ),
     workerId,
+    stepStarts: new StepStarts({
+      write: (starts) => startSteps(core.resources.sql, starts),
+      publish: (events) => core.resources.bus.publishWorkflow(events),
+      logger,
+    }),
     workflowProgress: new WorkflowProgress(core.resources, logger),
     running,
     handlers,
@@ -63,7 +69,7 @@ function openBatchers(
   core: CoreService['resources'],
   workerId: string,
   names: readonly string[],
-): Pick<WorkerResources, 'claims' | 'settlements' | 'stepSettlements' | 'events' | 'stepStarts'> {
+): Pick<WorkerResources, 'claims' | 'settlements' | 'stepSettlements' | 'events'> {
   const { sql } = core;
   // Two at a time: while Postgres works on one batch, the jobs of the other are fetched and finished.
   const options = { runAloneAfter: isDataError, maxItems: 25, maxInFlight: 2 };
@@ -78,10 +84,6 @@ function openBatchers(
     settlements: openSettling((settlements) => settleAttempts(sql, settlements), options),
     stepSettlements: openSettling((settlements) => settleSteps(core, settlements), stepOptions),
     events: new Batcher((events) => appendEvents(sql, events), { runAloneAfter: isDataError }),
-    stepStarts: new Batcher(async (starts) => {
-      core.bus.publishWorkflow(await startSteps(sql, starts));
-      return starts.map(() => undefined);
-    }, stepOptions),
   };
 }
 

@@ -7,12 +7,12 @@ import type { ClaimedTask } from '../src/db/statements/claim-tasks.ts';
 import type { SettledTask, Settlement } from '../src/db/statements/settle-attempts.ts';
 import type { EventBus } from '../src/events/event-bus.ts';
 import type { Logger } from '../src/logger.ts';
-import type { StepStart } from '../src/db/statements/start-steps.ts';
 import type { Dispatcher } from '../src/queue/dispatcher.ts';
 import type { EnqueueResources } from '../src/operations/resources.ts';
 import type { TaskQueues } from '../src/queue/task-queues.ts';
 import type { ChildPools } from './isolation/child-pools.ts';
 import type { RunningAttempts } from './running-attempts.ts';
+import type { StepStarts } from './step-starts.ts';
 import type { HandlerRegistry, HandlerResources } from './task-handler.ts';
 import type { WorkflowProgress } from './workflow-progress.ts';
 
@@ -32,8 +32,8 @@ export interface WorkerResources extends EnqueueResources {
   stepSettlements: Batcher<Settlement, SettledTask | null>;
   /** Null as above. */
   events: Batcher<NewEvent, TaskEvent | null>;
-  /** Says that the first attempt of a workflow's step has begun. */
-  stepStarts: Batcher<StepStart, undefined>;
+  /** Says that steps of workflows are RUNNING. */
+  stepStarts: StepStarts;
   /** Tells of the progress of workflows. */
   workflowProgress: WorkflowProgress;
   running: RunningAttempts;

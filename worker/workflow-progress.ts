@@ -40,17 +40,20 @@ export class WorkflowProgress {
     const { workflowId } = progress;
     const told: Told = { waiting: undefined };
     this.#told.set(workflowId, told);
-    void this.#write(progress);
+    void this.#write(progress, told);
     setTimeout(() => {
+      if (this.#told.get(workflowId) !== told) return;
       this.#told.delete(workflowId);
       if (told.waiting) this.#tell(told.waiting);
     }, INTERVAL_MS).unref();
   }
 
-  async #write(progress: StepProgress): Promise<void> {
+  async #write(progress: StepProgress, told: Told): Promise<void> {
+    const { workflowId } = progress;
     try {
       const event = await appendWorkflowProgress(this.#core.sql, progress);
       if (event) this.#core.bus.publishWorkflow([event]);
+      else if (this.#told.get(workflowId) === told) this.#told.delete(workflowId); // it is not said to be RUNNING yet
     } catch (error) {
       this.#logger.debug({ error }, 'the progress of a workflow was not written');
     }

@@ -124,6 +124,12 @@ export class Advance {
     return step;
   }
 
+  /** An attempt of a step's task has started. Does nothing when that is known already. */
+  begin(position: number, cause: Cause): void {
+    const step = this.step(position);
+    if (step.state === 'READY') this.#become(step, 'RUNNING', cause, null);
+  }
+
   /** A step has ended. Does nothing when it had already. */
   end(position: number, state: EndedStepState, cause: Cause | null, error: TaskError | null = null): void {
     const step = this.step(position);

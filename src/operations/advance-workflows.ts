@@ -45,6 +45,8 @@ export const NO_NEWS: WorkflowNews = { tasks: [], withdrawn: [], taskEvents: [],
 /** A task that came to another state. */
 export interface StepEnding extends StepEnd {
   state: TaskState;
+  /** Of the STARTED event of the attempt that ended; left out when none did. */
+  startedSequence?: number | null;
   error: TaskError | null;
 }
 
@@ -140,17 +142,22 @@ export class Advancing {
   }
 
   async #end(endings: readonly StepEnding[]): Promise<void> {
-    const ends = endings.filter(({ workflowId, state }) => workflowId !== null && isTerminal(state));
-    if (ends.length === 0) return;
-    const places = ends.map(({ workflowId, workflowStep }) => ({
+    const ofSteps = endings.filter(({ workflowId }) => workflowId !== null);
+    if (ofSteps.length === 0) return;
+    const places = ofSteps.map(({ workflowId, workflowStep }) => ({
       workflowId: workflowId ?? '',
       position: workflowStep ?? 0,
     }));
     this.#load(await readSteps(this.#sql, places));
-    for (const { id: taskId, sequence: taskSequence, workflowId, workflowStep, state, error } of ends) {
-      if (!isTerminal(state)) continue;
-      this.#byId.get(workflowId ?? '')?.end(workflowStep ?? 0, state, { taskId, taskSequence }, error);
-    }
+    for (const ending of ofSteps) this.#endStep(ending);
+  }
+
+  /** A short attempt has not been said to have started before. */
+  #endStep({ id: taskId, sequence, startedSequence, workflowId, workflowStep, state, error }: StepEnding): void {
+    const advance = this.#byId.get(workflowId ?? '');
+    const position = workflowStep ?? 0;
+    if (startedSequence != null) advance?.begin(position, { taskId, taskSequence: startedSequence });
+    if (isTerminal(state)) advance?.end(position, state, { taskId, taskSequence: sequence }, error);
   }
 
   async #loadDependants(): Promise<void> {

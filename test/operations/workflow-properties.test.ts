@@ -63,6 +63,8 @@ async function expectSound(look: WorkflowLook): Promise<void> {
   for (const step of steps.values()) {
     expect(['SUCCESS', 'FAILURE', 'SKIPPED', 'REVOKED']).toContain(step.state);
     if (step.taskState !== null) expect(step.taskState).toBe(step.state);
+    const ran = events.some(({ stepKey, stepState }) => stepKey === step.key && stepState === 'RUNNING');
+    expect(`${step.key} ran: ${ran}`).toBe(`${step.key} ran: ${step.startedAt !== null}`);
   }
   expect(events.map((event) => event.sequence)).toEqual(upTo(sequence));
   expect(events.at(-1)).toMatchObject({ type: state, state });

@@ -79,6 +79,11 @@ export class WorkflowLook {
   }
 }
 
+/** Half of the tasks, by chance: those of the others end before their worker has said that they run. */
+function saysSo(taskId: string): boolean {
+  return /[0-7]$/.test(taskId);
+}
+
 /** Runs the waiting task of a step as a worker does: claims it, says so, and ends the attempt as the step has it. */
 export async function runAttempt(
   { sql, workflowId, taskId }: { sql: SqlPool; workflowId: string; taskId: string },
@@ -87,7 +92,7 @@ export async function runAttempt(
   const [task] = await claimTasks(sql, [taskId], 'worker-1', ['noop']);
   if (!task) return; // it was revoked a moment ago
   const start = { workflowId, position: task.workflowStep ?? -1, taskId, taskSequence: task.sequence };
-  await startSteps(sql, [start]);
+  if (saysSo(taskId)) await startSteps(sql, [start]);
   const failures = task.failures;
   const state = failures < step.retries ? 'RETRY' : step.succeeds ? 'SUCCESS' : 'FAILURE';
   const error = state === 'SUCCESS' ? null : { code: 'TEST', message: 'as it was to be', retryable: true };

@@ -21,6 +21,8 @@ export interface Settlement {
 /** What was written. `state` differs from what was asked when a cancellation met a RETRY: then it is REVOKED. */
 export interface SettledTask extends StepEnd {
   state: Settlement['state'];
+  /** Of the STARTED event of the attempt. */
+  startedSequence: number | null;
   attempt: number;
   error: TaskError | null;
   /** Why it was to be cancelled, if it was. */
@@ -80,7 +82,7 @@ const SETTLE_ATTEMPTS = statement(`
     select id, attempt, attempt_started_at, now(), worker, error from settled where state = 'RETRY'
   )
   select id, state, sequence, attempt, error, cancel_reason as "cancelReason", "delayMs", ${isoUtc('now()')} as at,
-    workflow_id as "workflowId", workflow_step as "workflowStep"
+    started_sequence as "startedSequence", workflow_id as "workflowId", workflow_step as "workflowStep"
   from settled`);
 
 /** Ends attempts; answers those that were written. One that is missing was fenced off: it is not current any more. */
