@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { createServer, request as openRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { test as base, expect } from 'vitest';
 import { UserInputError } from '../../src/core/errors.ts';
 import { UploadedFile } from '../../src/graphql/uploaded-file.ts';
@@ -136,6 +138,9 @@ test('a client that goes away in the middle of a file fails its reader', async (
   expect(await ended).toBe('FILE_INCOMPLETE');
 });
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
 test('a slow reader slows the client down: what is on its way stays small', async ({ serve }) => {
   const size = 64 * MEGABYTE;
   let largest = 0;
@@ -145,7 +150,10 @@ test('a slow reader slows the client down: what is on its way stays small', asyn
     const before = process.memoryUsage().arrayBuffers;
     for await (const chunk of content) {
       hash.update(chunk as Buffer);
-      largest = Math.max(largest, process.memoryUsage().arrayBuffers - before);
+      if (process.memoryUsage().arrayBuffers - before > largest) {
+        collectGarbage(); // what nobody holds any more is not on its way
+        largest = Math.max(largest, process.memoryUsage().arrayBuffers - before);
+      }
     }
     return { sha256: hash.digest('hex') };
   });
