@@ -5,7 +5,13 @@ import type { InputFrom } from './workflow-graph.ts';
 /** Of a path, in characters. */
 const PATH_MAX = 1000;
 
-const source = z.strictObject({ step: z.string(), path: z.string().max(PATH_MAX).optional() });
+/** Null is as good as left out, as everywhere in an input. */
+const path = z
+  .string()
+  .max(PATH_MAX)
+  .nullish()
+  .transform((given) => given ?? undefined);
+const source = z.strictObject({ step: z.string(), path });
 const inputFrom = z.record(z.string(), z.union([source, z.array(source)]));
 
 const EXPECTED =

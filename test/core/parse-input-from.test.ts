@@ -12,6 +12,10 @@ test('a field comes from a result, from a part of one, or from a list of these',
   expect(parseInputFrom(given)).toEqual({ inputFrom: given });
 });
 
+test('a path that is null is as good as left out', () => {
+  expect(parseInputFrom({ a: { step: 'x', path: null } })).toEqual({ inputFrom: { a: { step: 'x' } } });
+});
+
 test.for<[given: unknown, path: string[]]>([
   ['x', []],
   [['x'], []],
