@@ -40,8 +40,8 @@ export function failureOf({ task, contract, thrown, ending, overtime, random }: 
     policy: contract.retry,
     failure,
     failures: task.failures + 1,
-    contractAttempts: contract.attempts,
     maxAttempts: task.maxAttempts,
+    attemptsAsked: task.attemptsAsked,
     random,
   });
   if (!decision.retry) return { ...base, state: 'FAILURE', error: toTaskError(failure, !failure.permanent) };

@@ -101,7 +101,7 @@ async function runAttempts<C extends TaskContract>(
 function isRetried(contract: TaskContract, thrown: unknown, failures: number): boolean {
   const { retry: policy, attempts } = contract;
   const failure = toFailure(thrown);
-  return decideRetry({ policy, failure, failures, contractAttempts: attempts, maxAttempts: attempts, random: 0 }).retry;
+  return decideRetry({ policy, failure, failures, maxAttempts: attempts, attemptsAsked: false, random: 0 }).retry;
 }
 
 interface OneRun<C extends TaskContract> {

@@ -17,6 +17,8 @@ export interface StepOptions {
   queue: string;
   priority: number;
   maxAttempts: number;
+  /** Whether the caller said so. */
+  attemptsAsked: boolean;
   tags: readonly string[];
   /** From the moment on that the step becomes READY. */
   delaySeconds: number | null;

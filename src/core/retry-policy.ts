@@ -46,21 +46,20 @@ export interface FailedAttempt {
   failure: Failure;
   /** Failed attempts so far, this one included; attempts that ended with the loss of a worker are not counted. */
   failures: number;
-  /** Of the contract. */
-  contractAttempts: number;
-  /** Of the task: differs from the contract's when its caller wished so. */
+  /** Of the task: those of its contract, unless its caller wished for others. */
   maxAttempts: number;
+  /** Whether its caller did; then no rule says otherwise. */
+  attemptsAsked: boolean;
   /** 0 ≤ random < 1. */
   random: number;
 }
 
 /** Decides what follows a failed attempt. */
 export function decideRetry(attempt: FailedAttempt): RetryDecision {
-  const { policy, failure, failures, contractAttempts, maxAttempts, random } = attempt;
+  const { policy, failure, failures, maxAttempts, attemptsAsked, random } = attempt;
   const rule = policy.find(({ on }) => fits(on, failure));
   if (failure.permanent || !rule || rule.fail) return { retry: false };
-  const callerDecided = maxAttempts !== contractAttempts;
-  if (failures >= (callerDecided ? maxAttempts : (rule.maxAttempts ?? maxAttempts))) return { retry: false };
+  if (failures >= (attemptsAsked ? maxAttempts : (rule.maxAttempts ?? maxAttempts))) return { retry: false };
   const asked = failure.code === 'RETRY_IN' ? failure.retryInMs : null;
   const delayMs = asked ?? backoffMs(rule.backoff ?? DEFAULT_BACKOFF, failures, failure, random);
   return { retry: true, delayMs: Math.min(delayMs, RETRY_DELAY_MAX_MS) };

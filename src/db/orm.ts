@@ -16,6 +16,7 @@ import { AttemptsAndSteps } from './migrations/0002-attempts-and-steps.ts';
 import { OrdersAndRates } from './migrations/0003-orders-and-rates.ts';
 import { Workflows } from './migrations/0004-workflows.ts';
 import { Schedules } from './migrations/0005-schedules.ts';
+import { AttemptsAsked } from './migrations/0006-attempts-asked.ts';
 import { releaseDeadSessions } from './release-dead-sessions.ts';
 
 export type Orm = MikroORM;
@@ -56,7 +57,7 @@ export function openOrm(options: OrmOptions): Promise<Orm> {
     ],
     extensions: [Migrator],
     migrations: {
-      migrationsList: [Spine, AttemptsAndSteps, OrdersAndRates, Workflows, Schedules],
+      migrationsList: [Spine, AttemptsAndSteps, OrdersAndRates, Workflows, Schedules, AttemptsAsked],
       tableName: 'migration',
       snapshot: false,
     },

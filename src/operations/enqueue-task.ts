@@ -90,6 +90,7 @@ export function prepareTask(
     priority: options?.priority ?? contract.priority,
     input: payload ?? {},
     maxAttempts: options?.maxAttempts ?? contract.attempts,
+    attemptsAsked: options?.maxAttempts != null,
     tags: options?.tags ?? [],
     owner,
     idempotencyKey: options?.idempotencyKey ?? null,

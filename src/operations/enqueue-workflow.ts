@@ -150,6 +150,7 @@ function stepOptions({ options }: WorkflowStepSpec, contract: TaskContract): Ste
     queue: options?.queue ?? contract.queue,
     priority: options?.priority ?? contract.priority,
     maxAttempts: options?.maxAttempts ?? contract.attempts,
+    attemptsAsked: options?.maxAttempts != null,
     tags: options?.tags ?? [],
     delaySeconds: options?.delaySeconds ?? null,
     runAt: options?.runAt?.toISOString() ?? null,

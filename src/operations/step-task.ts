@@ -8,7 +8,7 @@ export function stepTask(
   { payload: input, options }: Pick<StepDetails, 'payload' | 'options'>,
   owner: string,
 ): NewTask {
-  const { queue, priority, maxAttempts, tags, delaySeconds, runAt, expiresAt } = options;
+  const { queue, priority, maxAttempts, attemptsAsked, tags, delaySeconds, runAt, expiresAt } = options;
   const id = newId();
   const createdAt = new Date(timeOfId(id));
   return {
@@ -18,6 +18,7 @@ export function stepTask(
     priority,
     input,
     maxAttempts,
+    attemptsAsked,
     tags,
     owner,
     idempotencyKey: null,

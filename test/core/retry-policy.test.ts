@@ -16,8 +16,9 @@ class BusyGateway extends GatewayError {
   readonly retryAfterMs = 7000;
 }
 
-function decide(policy: RetryPolicy, thrown: unknown, failures = 1, maxAttempts = 3) {
-  return decideRetry({ policy, failure: toFailure(thrown), failures, contractAttempts: 3, maxAttempts, random: 1 });
+function decide(policy: RetryPolicy, thrown: unknown, failures = 1, asked?: number) {
+  const attempts = { maxAttempts: asked ?? 3, attemptsAsked: asked !== undefined };
+  return decideRetry({ policy, failure: toFailure(thrown), failures, ...attempts, random: 1 });
 }
 
 test('by default every failure is tried again until the attempts are used up', () => {
@@ -47,6 +48,13 @@ test('the caller may raise and lower the attempts of every rule', () => {
 
   expect(decide(policy, new Error(''), 2, 5).retry).toBe(true);
   expect(decide(policy, new Error(''), 1, 1).retry).toBe(false);
+});
+
+test('a caller who asks for just what the contract has gets it, whatever a rule says', () => {
+  const policy: RetryPolicy = [{ on: '*', maxAttempts: 8 }];
+
+  expect(decide(policy, new Error(''), 3).retry).toBe(true);
+  expect(decide(policy, new Error(''), 3, 3).retry).toBe(false);
 });
 
 test('what the handler says comes before the rules, and what the error carries where a rule asks for it', () => {

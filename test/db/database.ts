@@ -118,6 +118,7 @@ export function newTask(given: Partial<NewTask> = {}): NewTask {
     priority: 5,
     input: {},
     maxAttempts: 3,
+    attemptsAsked: false,
     tags: [],
     owner: '',
     idempotencyKey: null,

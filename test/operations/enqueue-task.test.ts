@@ -350,3 +350,13 @@ test('an unknown task is nobody’s', async ({ service }) => {
   expect(await getTask(service.resources, newId())).toBeNull();
   expect(await getTask(service.resources, 'no id')).toBeNull();
 });
+
+test('whether the caller said how many attempts there may be is kept with the task', async ({ service }) => {
+  const { resources, database } = service;
+
+  const asked = await enqueueTask(resources, { name: 'noop', payload: {}, options: { maxAttempts: 3 } });
+  const unasked = await enqueueTask(resources, { name: 'noop', payload: {} });
+
+  expect(await database.row(asked.id)).toMatchObject({ max_attempts: 3, attempts_asked: true });
+  expect(await database.row(unasked.id)).toMatchObject({ max_attempts: 3, attempts_asked: false });
+});

@@ -67,6 +67,7 @@ export class Workshop {
         priority: 5,
         input,
         maxAttempts: 100,
+        attemptsAsked: false,
         tags: [],
         owner: '',
         idempotencyKey: null,

@@ -30,6 +30,8 @@ export const Task = defineEntity({
     /** Attempts of this run that ended because their worker was lost; they don't count. */
     losses: p.integer(),
     maxAttempts: p.integer(),
+    /** Whether its caller said so. */
+    attemptsAsked: p.boolean(),
     tags: p.array<string>(),
     /** Whose task it is; empty without authentication. Idempotency keys are unique within an owner. */
     owner: p.text(),

@@ -9,6 +9,8 @@ export interface ClaimedTask {
   /** The number of the attempt: every later write names it (fencing). */
   attempt: number;
   maxAttempts: number;
+  /** Whether its caller said so. */
+  attemptsAsked: boolean;
   /** Attempts of this run that failed before this one. */
   failures: number;
   /** Of the STARTED event. */
@@ -38,13 +40,13 @@ const CLAIM_TASKS = statement(`
       and t.name = any ($3::text[]) and t.state in (${stateList(statesBefore('STARTED'))})
       and (t.expires_at is null or t.attempt > 0 or t.expires_at > now())
       and (t.run_at is null or t.run_at <= now() + ${CLOCK_SLACK})
-    returning t.id, t.name, t.input, t.attempt, t.max_attempts, t.failures, t.sequence, t.attempt_started_at,
+    returning t.id, t.name, t.input, t.attempt, t.max_attempts, t.attempts_asked, t.failures, t.sequence, t.attempt_started_at,
       t.workflow_id, t.workflow_step
   ), claims as (
     insert into task_claim (task_id, worker, attempt) select id, $2, attempt from claimed
     on conflict (task_id) do update set worker = excluded.worker, attempt = excluded.attempt
   )
-  select id, name, input, attempt, max_attempts as "maxAttempts", failures, sequence,
+  select id, name, input, attempt, max_attempts as "maxAttempts", attempts_asked as "attemptsAsked", failures, sequence,
     ${isoUtc('attempt_started_at')} as "startedAt", workflow_id as "workflowId", workflow_step as "workflowStep"
   from claimed`);
 

@@ -9,6 +9,8 @@ export interface NewTask {
   priority: number;
   input: unknown;
   maxAttempts: number;
+  /** Whether its caller said so: then it counts more than retry rules. */
+  attemptsAsked: boolean;
   tags: readonly string[];
   owner: string;
   idempotencyKey: string | null;
@@ -26,15 +28,15 @@ export interface NewTask {
 const insertTasksFrom = (source: string) => `
   input as (
     select i.* from ${source}jsonb_to_recordset($1::jsonb) as i(
-      id uuid, name text, queue text, priority smallint, input jsonb, "maxAttempts" int, tags text[], owner text,
+      id uuid, name text, queue text, priority smallint, input jsonb, "maxAttempts" int, "attemptsAsked" boolean, tags text[], owner text,
       "idempotencyKey" text, "createdAt" timestamptz, "runAt" timestamptz, "expiresAt" timestamptz,
       "workflowId" uuid, "workflowStep" int
     )
   ), inserted as (
     insert into task
-      (id, name, queue, priority, input, max_attempts, tags, owner, idempotency_key, created_at, run_at, expires_at,
+      (id, name, queue, priority, input, max_attempts, attempts_asked, tags, owner, idempotency_key, created_at, run_at, expires_at,
         workflow_id, workflow_step)
-    select id, name, queue, priority, input, "maxAttempts", tags, owner, "idempotencyKey", "createdAt", "runAt", "expiresAt",
+    select id, name, queue, priority, input, "maxAttempts", "attemptsAsked", tags, owner, "idempotencyKey", "createdAt", "runAt", "expiresAt",
       "workflowId", "workflowStep"
     from input order by owner, "idempotencyKey"
     on conflict (owner, idempotency_key) where idempotency_key is not null do nothing

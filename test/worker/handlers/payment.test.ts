@@ -13,8 +13,8 @@ function decisionAfter(thrown: unknown, failures: number, random = 0) {
     policy: contract.retry,
     failure: toFailure(thrown),
     failures,
-    contractAttempts: contract.attempts,
     maxAttempts: contract.attempts,
+    attemptsAsked: false,
     random,
   });
 }

@@ -92,6 +92,7 @@ async function startTask(orm: Orm): Promise<string> {
     priority: 5,
     input: {},
     maxAttempts: 1,
+    attemptsAsked: false,
     tags: [],
     owner: '',
     idempotencyKey: null,

@@ -20,8 +20,7 @@ async function storedRates({ orm }: Shop, base: string): Promise<Record<string, 
 function isRetried(thrown: unknown): boolean {
   const { retry: policy, attempts } = contract;
   const failure = toFailure(thrown);
-  return decideRetry({ policy, failure, failures: 1, contractAttempts: attempts, maxAttempts: attempts, random: 0 })
-    .retry;
+  return decideRetry({ policy, failure, failures: 1, maxAttempts: attempts, attemptsAsked: false, random: 0 }).retry;
 }
 
 function answer(rates: Record<string, unknown>, base = 'EUR') {
