@@ -1,8 +1,9 @@
 import { Advance, type StepRecord } from '../core/advance-workflow.ts';
 import type { TaskContract } from '../core/define-task.ts';
 import { type InputProblem, messageOf } from '../core/errors.ts';
+import { toReason } from '../core/reason.ts';
 import { type ResolvedInput, resolveInput, withSingleValues } from '../core/resolve-input.ts';
-import { PAYLOAD_MAX_LENGTH, toStorableText } from '../core/storable.ts';
+import { PAYLOAD_MAX_LENGTH } from '../core/storable.ts';
 import type { TaskError, TaskEvent } from '../core/task-event.ts';
 import { isTerminal, type TaskState } from '../core/task-state.ts';
 import type { WorkflowEvent } from '../core/workflow-event.ts';
@@ -36,8 +37,6 @@ export interface WorkflowNews {
 /** Steps that are enqueued by one statement: a payload may have 256 KiB. */
 const START_MAX = 250;
 const TOO_MUCH = `expected at most ${PAYLOAD_MAX_LENGTH} characters of JSON, but the results that it takes are far more; upload a file instead`;
-/** In characters. */
-const REASON_MAX = 1000;
 
 /** Nothing happened to any workflow. */
 export const NO_NEWS: WorkflowNews = { tasks: [], withdrawn: [], taskEvents: [], workflowEvents: [] };
@@ -252,7 +251,7 @@ export class Advancing {
 /** Each step that is revoked has it: a long message of a handler is cut. */
 function whyRevoked({ workflow: { cancelled, cancelReason, error } }: Advance): string {
   if (cancelled) return cancelReason ?? 'The workflow was cancelled';
-  return toStorableText(`The workflow failed: ${error?.message}`.slice(0, REASON_MAX));
+  return toReason(`The workflow failed: ${error?.message}`);
 }
 
 /** The event that the end of a task is which did not run. */

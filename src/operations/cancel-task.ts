@@ -1,6 +1,6 @@
 import { userError } from '../core/errors.ts';
 import { isId } from '../core/ids.ts';
-import { toStorableText } from '../core/storable.ts';
+import { toReason } from '../core/reason.ts';
 import { isTerminal } from '../core/task-state.ts';
 import type { TaskRow } from '../db/entities/task.ts';
 import { requestCancel } from '../db/statements/end-task.ts';
@@ -17,11 +17,10 @@ export interface CancelTaskInput {
 /** What cancelling needs: the API and every worker have it. */
 export type CancelResources = Pick<ServiceResources, 'sql' | 'catalog' | 'dispatcher' | 'orm' | 'bus' | 'queues'>;
 
-const REASON_MAX = 1000;
-
 /**
  * Ends a task: at once when it waits, whether or not Redis or a worker is there; when it runs, its worker is told and
- * aborts its signal. Answers the task as it is then. The workflow that it is a step of takes it for a failure of that step. Of the reason the first 1,000 characters are kept.
+ * aborts its signal. Answers the task as it is then. The workflow that it is a step of takes it for a failure of that step.
+ * Of the reason the first 1,000 characters are kept.
  *
  * Throws a `UserInputError` with TASK_NOT_FOUND or TASK_ALREADY_FINISHED.
  */
@@ -30,7 +29,7 @@ export async function cancelTask(
   { id, reason = null, force = false }: CancelTaskInput,
 ): Promise<TaskRow> {
   if (!isId(id)) throw taskNotFound(id);
-  const why = reason === null ? null : toStorableText(reason.slice(0, REASON_MAX));
+  const why = reason === null ? null : toReason(reason);
   const task = await requireTask(resources, id);
   for (;;) {
     if (await revokeWaitingTask(resources, task, why)) return requireTask(resources, id);

@@ -1,7 +1,7 @@
 import { Advance } from '../core/advance-workflow.ts';
 import { userError } from '../core/errors.ts';
 import { isId } from '../core/ids.ts';
-import { toStorableText } from '../core/storable.ts';
+import { toReason } from '../core/reason.ts';
 import { lockWorkflows, readOpenSteps, requestWorkflowCancel } from '../db/statements/advance-workflows.ts';
 import { requestCancel } from '../db/statements/end-task.ts';
 import { Advancing } from './advance-workflows.ts';
@@ -15,7 +15,6 @@ export interface CancelWorkflowInput {
   /** Skips the grace of running tasks. */
   force?: boolean | undefined;
 }
-const REASON_MAX = 1000;
 
 /**
  * Ends a workflow: what has not started is revoked at once, what runs is told to end, and when that has ended the workflow
@@ -29,7 +28,7 @@ export async function cancelWorkflow(
 ): Promise<void> {
   if (!isId(id)) throw workflowNotFound(id);
   const { sql, catalog, bus } = resources;
-  const why = reason === null ? null : toStorableText(reason.slice(0, REASON_MAX));
+  const why = reason === null ? null : toReason(reason);
   const { news, ending } = await sql.transaction(async (transaction) => {
     const [workflow] = await lockWorkflows(transaction, [id]);
     if (!workflow) throw workflowNotFound(id);

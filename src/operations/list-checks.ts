@@ -1,6 +1,8 @@
 import { userError } from '../core/errors.ts';
 import { isId } from '../core/ids.ts';
 import { findStorageProblem } from '../core/storable.ts';
+import type { IdRange } from '../db/statements/list-task-ids.ts';
+import type { PageRequest } from './page.ts';
 
 /** Each value is a scan of its own. */
 const VALUES_MAX = 100;
@@ -23,8 +25,19 @@ export function requireFew<Field extends string>(
   }
 }
 
-/** Throws a `UserInputError` with BAD_USER_INPUT for a cursor that is no id. */
-export function requireCursor(argument: string, cursor: string | undefined): void {
+/**
+ * What to read for a page, newest first, whose cursors are ids: one more than fits on it.
+ *
+ * Throws a `UserInputError` with BAD_USER_INPUT for a cursor that is no id.
+ */
+export function idRangeOf({ after, before, size, backward }: PageRequest): IdRange {
+  requireCursor('after', after);
+  requireCursor('before', before);
+  // Newest first: what comes after is older.
+  return { before: after, after: before, limit: size + 1, order: backward ? 'asc' : 'desc' };
+}
+
+function requireCursor(argument: string, cursor: string | undefined): void {
   if (cursor === undefined || isId(cursor)) return;
   const message = `expected ${argument} to be a cursor of this list, got: ${JSON.stringify(cursor)}`;
   throw userError('BAD_USER_INPUT', message, [argument]);

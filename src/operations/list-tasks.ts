@@ -2,7 +2,7 @@ import { userError } from '../core/errors.ts';
 import type { TaskRow } from '../db/entities/task.ts';
 import { listTaskIds, type TaskFilter } from '../db/statements/list-task-ids.ts';
 import { getTasks } from './get-task.ts';
-import { requireCursor, requireFew, requireStorable } from './list-checks.ts';
+import { idRangeOf, requireFew, requireStorable } from './list-checks.ts';
 import { type Page, type PageInput, toPage, toPageRequest } from './page.ts';
 import type { ServiceResources } from './resources.ts';
 
@@ -20,17 +20,11 @@ export interface ListTasksInput extends PageInput {
 export async function listTasks(resources: ServiceResources, input: ListTasksInput): Promise<Page<TaskRow>> {
   const request = toPageRequest(input);
   const filter = input.filter ?? {};
-  requireCursor('after', request.after);
-  requireCursor('before', request.before);
+  const range = idRangeOf(request);
   requireSearch(filter.search);
   requireStorable(filter);
   requireFew(filter, ['states', 'names', 'queues', 'tags']);
-  const ids = await listTaskIds(resources.sql, filter, {
-    before: request.after, // newest first: what comes after is older
-    after: request.before,
-    limit: request.size + 1,
-    order: request.backward ? 'asc' : 'desc',
-  });
+  const ids = await listTaskIds(resources.sql, filter, range);
   const page = toPage(ids, request);
   return { ...page, items: await getTasks(resources, page.items) };
 }

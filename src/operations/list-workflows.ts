@@ -1,7 +1,7 @@
 import { listWorkflowIds, type WorkflowFilter } from '../db/statements/list-workflow-ids.ts';
 import type { WorkflowView } from '../db/statements/read-workflows.ts';
 import { getWorkflows } from './get-workflow.ts';
-import { requireCursor, requireFew, requireStorable } from './list-checks.ts';
+import { idRangeOf, requireFew, requireStorable } from './list-checks.ts';
 import { type Page, type PageInput, toPage, toPageRequest } from './page.ts';
 import type { ServiceResources } from './resources.ts';
 
@@ -20,16 +20,10 @@ export async function listWorkflows(
 ): Promise<Page<WorkflowView>> {
   const request = toPageRequest(input);
   const filter = input.filter ?? {};
-  requireCursor('after', request.after);
-  requireCursor('before', request.before);
+  const range = idRangeOf(request);
   requireStorable(filter);
   requireFew(filter, ['states', 'names']);
-  const ids = await listWorkflowIds(resources.sql, filter, {
-    before: request.after, // newest first: what comes after is older
-    after: request.before,
-    limit: request.size + 1,
-    order: request.backward ? 'asc' : 'desc',
-  });
+  const ids = await listWorkflowIds(resources.sql, filter, range);
   const page = toPage(ids, request);
   return { ...page, items: await getWorkflows(resources, page.items) };
 }

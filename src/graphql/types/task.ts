@@ -1,13 +1,13 @@
 import type { TaskRow } from '../../db/entities/task.ts';
-import type { TaskFilter } from '../../db/statements/list-task-ids.ts';
 import { getTask } from '../../operations/get-task.ts';
 import { listAttempts } from '../../operations/list-attempts.ts';
 import { listEvents } from '../../operations/list-events.ts';
 import { listSteps } from '../../operations/list-steps.ts';
 import { listTasks } from '../../operations/list-tasks.ts';
 import type { TaskCatalog } from '../../tasks/catalog.ts';
-import type { Builder, TaskFilterInput } from '../builder.ts';
+import type { Builder } from '../builder.ts';
 import { toConnection } from '../connection.ts';
+import { withoutNulls } from '../without-nulls.ts';
 import { taskTypeName } from '../graphql-names.ts';
 import { addTaskAttempt } from './task-attempt.ts';
 
@@ -150,14 +150,9 @@ function addQueries(builder: Builder, taskConnection: TaskConnection): void {
           filter: t.arg({ type: 'TaskFilter', description: 'What the list is narrowed to; all tasks when left out.' }),
         },
         resolve: async (_root, { filter, ...page }, { resources }) =>
-          toConnection(await listTasks(resources, { ...page, filter: toFilter(filter ?? {}) }), ({ id }) => id),
+          toConnection(await listTasks(resources, { ...page, filter: withoutNulls(filter ?? {}) }), ({ id }) => id),
       },
       taskConnection,
     ),
   }));
-}
-
-/** A filter that is null is none. */
-function toFilter(given: TaskFilterInput): TaskFilter {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
 }

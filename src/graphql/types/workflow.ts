@@ -1,9 +1,9 @@
-import type { WorkflowFilter } from '../../db/statements/list-workflow-ids.ts';
 import { getWorkflow } from '../../operations/get-workflow.ts';
 import { listWorkflowEvents } from '../../operations/list-events.ts';
 import { listWorkflows } from '../../operations/list-workflows.ts';
-import type { Builder, WorkflowFilterInput } from '../builder.ts';
+import type { Builder } from '../builder.ts';
 import { toConnection } from '../connection.ts';
+import { withoutNulls } from '../without-nulls.ts';
 
 /** Adds Workflow and the queries `workflow` and `workflows`. */
 export function addWorkflow(builder: Builder): void {
@@ -97,15 +97,10 @@ function addQueries(builder: Builder): void {
           }),
         },
         resolve: async (_root, { filter, ...page }, { resources }) =>
-          toConnection(await listWorkflows(resources, { ...page, filter: toFilter(filter ?? {}) }), ({ id }) => id),
+          toConnection(await listWorkflows(resources, { ...page, filter: withoutNulls(filter ?? {}) }), ({ id }) => id),
       },
       { name: 'WorkflowConnection', description: 'A page of workflows.' },
       { name: 'WorkflowEdge', description: 'A workflow and its cursor.' },
     ),
   }));
-}
-
-/** A filter that is null is none. */
-function toFilter(given: WorkflowFilterInput): WorkflowFilter {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
 }
