@@ -15,12 +15,7 @@ export async function revokeWaitingTask(
 ): Promise<boolean> {
   const { sql, catalog, bus, queues } = resources;
   const { ended, news } = await sql.transaction((transaction) =>
-    endSteps(catalog, transaction, [task.workflowId ?? null], async () =>
-      (await revokeWaiting(transaction, [task.id], reason)).map((revoked) => ({
-        ...revoked,
-        state: 'REVOKED' as const,
-      })),
-    ),
+    endSteps(catalog, transaction, [task.workflowId ?? null], () => revokeWaiting(transaction, [task.id], reason)),
   );
   bus.publish(ended.map(revokedEvent));
   announceWorkflows(resources, news);

@@ -1,5 +1,5 @@
 import { expireTasks, listExpiring } from '../../src/db/statements/end-task.ts';
-import { endSteps } from '../../src/operations/advance-workflows.ts';
+import { endSteps, revokedEvent } from '../../src/operations/advance-workflows.ts';
 import { announceWorkflows } from '../../src/operations/announce-workflows.ts';
 import type { WorkerResources } from '../worker-resources.ts';
 
@@ -13,14 +13,8 @@ export async function endExpiredTasks(resources: WorkerResources): Promise<void>
   const ids = due.map(({ id }) => id);
   const workflowIds = due.map(({ workflowId }) => workflowId);
   const { ended, news } = await sql.transaction((transaction) =>
-    endSteps(catalog, transaction, workflowIds, async () =>
-      (await expireTasks(transaction, ids)).map((task) => ({ ...task, state: 'REVOKED' as const })),
-    ),
+    endSteps(catalog, transaction, workflowIds, () => expireTasks(transaction, ids)),
   );
-  bus.publish(
-    ended.map(({ id: taskId, sequence, at, error }) => {
-      return { taskId, sequence, type: 'REVOKED', at, state: 'REVOKED', attempt: 0, error } as const;
-    }),
-  );
+  bus.publish(ended.map(revokedEvent));
   announceWorkflows(resources, news);
 }

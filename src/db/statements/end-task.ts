@@ -6,13 +6,17 @@ import type { DispatchableTask } from './find-undispatched.ts';
 const NOT_RUNNING = `'PENDING', 'RETRY'`;
 const RUNNING = stateList(statesBefore('PROGRESS'));
 
+/** The columns of a {@link RevokedTask}, of the rows that were revoked. */
+const REVOKED_COLUMNS = `id, state, queue, run, attempt, sequence, error, cancel_reason as reason,
+  ${isoUtc('finished_at')} as at, workflow_id as "workflowId", workflow_step as "workflowStep"`;
+
 const REVOKE_WAITING = statement(`
   with revoked as (
     update task
     set state = 'REVOKED', sequence = sequence + 1, finished_at = now(), cancel_requested_at = now(), cancel_reason = $2,
       error = jsonb_build_object('code', 'CANCELLED', 'message', coalesce($2, 'The task was cancelled'), 'retryable', false)
     where id = any ($1::uuid[]) and state in (${NOT_RUNNING})
-    returning id, queue, run, attempt, sequence, error, cancel_reason, finished_at, workflow_id, workflow_step
+    returning *
   ), closed as (
     delete from open_task where task_id in (select id from revoked)
   ), released as (
@@ -22,12 +26,11 @@ const REVOKE_WAITING = statement(`
   ), outcome as (
     insert into task_outcome (state, task_id) select 'REVOKED', id from revoked
   )
-  select id, queue, run, attempt, sequence, error, cancel_reason as reason, ${isoUtc('finished_at')} as at,
-    workflow_id as "workflowId", workflow_step as "workflowStep"
-  from revoked`);
+  select ${REVOKED_COLUMNS} from revoked`);
 
 /** A task that was revoked while it did not run. */
 export interface RevokedTask extends StepEnd {
+  state: 'REVOKED';
   queue: string;
   run: number;
   attempt: number;
@@ -133,7 +136,7 @@ const EXPIRE = statement(`
     set state = 'REVOKED', sequence = sequence + 1, finished_at = now(), error = jsonb_build_object(
       'code', 'EXPIRED', 'message', 'The task was not started before it expired', 'retryable', false)
     from due d where t.id = d.task_id and t.state = 'PENDING' and t.attempt = 0
-    returning t.id, t.sequence, t.error, t.workflow_id, t.workflow_step
+    returning t.*
   ), closed as (
     delete from open_task o using expired e where o.task_id = e.id
   ), started as (
@@ -144,19 +147,11 @@ const EXPIRE = statement(`
   ), outcome as (
     insert into task_outcome (state, task_id) select 'REVOKED', id from expired
   )
-  select id, sequence, error, ${isoUtc('now()')} as at, workflow_id as "workflowId", workflow_step as "workflowStep"
-  from expired`);
-
-/** A task that was not started in time. */
-export interface ExpiredTask extends StepEnd {
-  error: TaskError;
-  /** ISO 8601. */
-  at: string;
-}
+  select ${REVOKED_COLUMNS} from expired`);
 
 /** Ends those of the tasks that were not started by the time that they expire; answers them. */
-export function expireTasks(sql: Sql, ids: readonly string[]): Promise<ExpiredTask[]> {
-  return sql.query<ExpiredTask>(EXPIRE, [ids]);
+export function expireTasks(sql: Sql, ids: readonly string[]): Promise<RevokedTask[]> {
+  return sql.query<RevokedTask>(EXPIRE, [ids]);
 }
 
 const LIST_DUE = statement(`

@@ -22,6 +22,7 @@ describe('a task that waits is revoked at once', () => {
     expect(await revokeWaiting(database.sql, [id], 'not needed')).toEqual([
       {
         id,
+        state: 'REVOKED',
         queue: 'diagnostics',
         run: 1,
         attempt: 0,
