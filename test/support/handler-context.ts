@@ -4,7 +4,6 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pino } from 'pino';
 import type { PayloadInput, TaskContract } from '../../src/core/define-task.ts';
-import { newId } from '../../src/core/ids.ts';
 import type { ProgressReport } from '../../src/core/progress.ts';
 import { StoredFile, type StoredFileRow } from '../../src/db/entities/stored-file.ts';
 import { User, type UserRow } from '../../src/db/entities/user.ts';
@@ -16,6 +15,7 @@ import { settleAttempts } from '../../src/db/statements/settle-attempts.ts';
 import { openFileStore } from '../../src/files/drive-file-store.ts';
 import { readStoredFile } from '../../src/operations/read-file.ts';
 import { uploadFile } from '../../src/operations/upload-file.ts';
+import { newTask } from '../db/database.ts';
 import { AttemptCleanup, attemptFolder } from '../../worker/attempt-cleanup.ts';
 import { handlers } from '../../worker/handlers/registry.ts';
 import { runHandler, unwrapThrown } from '../../worker/run-handler.ts';
@@ -58,27 +58,9 @@ export class Workshop {
 
   /** Enqueues a task; answers its id. */
   async enqueue<C extends TaskContract>({ name, queue }: C, input: PayloadInput<C>): Promise<string> {
-    const id = newId();
-    await insertTasks(this.sql, [
-      {
-        id,
-        name,
-        queue,
-        priority: 5,
-        input,
-        maxAttempts: 100,
-        attemptsAsked: false,
-        tags: [],
-        owner: '',
-        idempotencyKey: null,
-        createdAt: new Date(),
-        runAt: null,
-        expiresAt: null,
-        workflowId: null,
-        workflowStep: null,
-      },
-    ]);
-    return id;
+    const task = newTask({ name, queue, input, maxAttempts: 100 });
+    await insertTasks(this.sql, [task]);
+    return task.id;
   }
 
   /** Runs the next attempt of a task; one that fails gives the task back for another. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import type { Isolation, TaskContract } from '../../../src/core/define-task.ts';
 import { HttpError, RetryIn, TaskwireError } from '../../../src/core/errors.ts';
 import { User } from '../../../src/db/entities/user.ts';
@@ -56,7 +56,7 @@ const hanging = async (context: TaskContext, hang: () => Promise<never>): Promis
   await writeFile(file, 'temporary');
   context.cleanup(() => context.logger.warn('cleaned up'));
   context.logger.info(file);
-  await delay(100); // the line is on its way
+  await nextTurn(); // a child that blocks sends nothing any more
   return hang();
 };
 

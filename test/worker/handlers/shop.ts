@@ -9,6 +9,7 @@ import { insertTasks } from '../../../src/db/statements/insert-tasks.ts';
 import { type SandboxServer, startSandboxServer } from '../../../src/dev/sandbox-server.ts';
 import type { Gateways } from '../../../worker/task-handler.ts';
 import { doStep } from '../../../worker/task-steps.ts';
+import { newTask } from '../../db/database.ts';
 import { test as base } from '../../support/world.ts';
 import { type ContextWishes, openContext, type RecordingContext } from './task-context.ts';
 
@@ -85,23 +86,7 @@ function openShop(orm: Orm, sandbox: SandboxServer): Shop {
 
 async function startTask(orm: Orm): Promise<string> {
   const sql = poolSql(orm);
-  const task = {
-    id: newId(),
-    name: 'shop-task',
-    queue: 'default',
-    priority: 5,
-    input: {},
-    maxAttempts: 1,
-    attemptsAsked: false,
-    tags: [],
-    owner: '',
-    idempotencyKey: null,
-    createdAt: new Date(),
-    runAt: null,
-    expiresAt: null,
-    workflowId: null,
-    workflowStep: null,
-  };
+  const task = newTask({ name: 'shop-task', queue: 'default', maxAttempts: 1 });
   await insertTasks(sql, [task]);
   await claimTasks(sql, [task.id], 'worker-1', [task.name]);
   return task.id;
